@@ -1,0 +1,325 @@
+"""Builds every part once, starts them in order, stops them in the opposite one."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from bot.app.check import LedgerChecks
+from bot.app.commands import CommandDesk, Handler, Outcome, resume_user
+from bot.app.folder import make_data_folder, unusable
+from bot.app.report import MasterTradeReport, report_as_json
+from bot.app.venues import make_brokers
+from bot.broker_manager import BaseBroker, BrokerManager, BrokerPorts
+from bot.copy_trade_engine import CopyTradeEngine, EngineParts
+from bot.copying.kill_switch import KillSwitchGate
+from bot.domain.enums import BrokerType, Side, SizeType
+from bot.domain.errors import AccountInUse, SettingsError
+from bot.domain.ids import AccountId, signal_id_of
+from bot.domain.money import MINIMUM_FUNDED_BALANCE
+from bot.domain.orders import OrderResult, rejected
+from bot.domain.signals import CopyTradeResult, TradeSignal
+from bot.ledger.entry import ledger_url
+from bot.ledger.journal import Ledger
+from bot.reporting.lines import LogAnnouncer
+from bot.runtime import crash
+from bot.runtime.clock import SystemClock
+from bot.runtime.service import Service, Ticker, stop_all
+from bot.runtime.supervisor import Supervisor
+from bot.settings.env import Settings
+from bot.trade_signal_emitter import TradeSignalEmitter, get_signal_emitter
+
+_log = logging.getLogger("nija.system")
+
+#: Seconds an account may take to connect at start.
+_CONNECT_TIMEOUT_S = 20.0
+#: Seconds that a trade's report waits for the copies.
+_COPIES_TIMEOUT_S = 60.0
+#: A switch set elsewhere must be obeyed within a second.
+_SWITCH_POLL_S = 0.25
+#: Seconds that a trade's report waits for the balances of its users to show their fills.
+_BALANCES_WITHIN_S = 2.0
+_COMMAND_POLL_S = 0.25
+_WAITING_POLL_S = 0.5
+_ACCOUNTS_POLL_S = 5.0
+_RECONNECT_S = 15.0
+
+#: Told, while accounts connect: how many are through, of how many.
+ConnectProgress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class FrontDoorSwitches:
+    """Read at the moment of an order, wherever they are written.
+
+    Attributes:
+        system_disabled: True stops all trading.
+        max_user_risk: share of a user's balance that one entry may use.
+    """
+
+    system_disabled: Callable[[], bool]
+    max_user_risk: Callable[[], Decimal]
+
+
+class CopyTradingSystem:
+    """Masters, users, engine and ledger of one process.
+
+    Args:
+        settings: everything the operator set.
+        switches: the front door's two, as callables.
+        emitter: where masters' signals go; the process's own when None.
+    """
+
+    def __init__(
+        self, settings: Settings, switches: FrontDoorSwitches, emitter: TradeSignalEmitter | None = None
+    ) -> None:
+        self.settings = settings
+        self.announcer = LogAnnouncer()
+        environment = settings.environment
+        clock = SystemClock()
+        self.ledger = Ledger(ledger_url(environment.ledger_url, environment.nija_data_dir), clock)
+        self.gate = KillSwitchGate(environment.system_disabled, switches.system_disabled, self.ledger)
+        self.emitter = emitter or get_signal_emitter()
+        self.manager = BrokerManager()
+        self._ports = BrokerPorts(self.gate, self.ledger, self.emitter, self.announcer, clock)
+        self._lock = FileLock(environment.nija_data_dir / "bot.lock")
+        self._parts = EngineParts(
+            self.emitter,
+            self.manager,
+            self.ledger,
+            self.gate,
+            self.announcer,
+            clock,
+            switches.max_user_risk,
+            environment.max_signal_age_s,
+            environment.order_deadline_s,
+        )
+        self._engine: CopyTradeEngine | None = None
+        self._services: list[Service] = []
+        self._seen: dict[AccountId, object] = {}
+        self._left_out: dict[AccountId, str] = {}
+
+    @property
+    def engine(self) -> CopyTradeEngine:
+        """The copy engine, once started."""
+        if self._engine is None:
+            raise SettingsError("the copy trading system is not started")
+        return self._engine
+
+    @property
+    def trades(self) -> bool:
+        """Whether orders may be on their way, so that an end has to wait for them."""
+        return self._engine is not None
+
+    def start(self, progress: ConnectProgress | None = None) -> None:
+        """Open the ledger, connect every account, start to copy. What is wrong with single accounts is logged.
+
+        Raises:
+            AccountInUse: another process works on this data folder.
+            LedgerUnavailable: the ledger cannot be opened.
+            SettingsError: the data folder cannot be used.
+        """
+        crash.arm(self.settings.environment.nija_crash_at)
+        self._take_folder()
+        try:
+            self._start(progress)
+        except BaseException:
+            self.stop(5.0)
+            raise
+        # What was made so far stays: the collector need not look through it in the middle of a fan-out.
+        gc.collect()
+        gc.freeze()
+
+    def _take_folder(self) -> None:
+        folder = self.settings.environment.nija_data_dir
+        make_data_folder(folder)
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise AccountInUse(
+                f"another bot works on {folder}; stop it first, or set NIJA_DATA_DIR to another folder"
+            ) from None
+        except OSError as error:
+            raise unusable(folder, error) from error
+
+    def _start(self, progress: ConnectProgress | None) -> None:
+        for problem in self.settings.problems:
+            _log.error("❌ %s", problem)
+        self.ledger.open()
+        self.gate.refresh()
+        keepers = make_brokers(self.settings, self.manager, self._ports, self._account_failed)
+        self._launch(Ticker("kill switch", self.gate.refresh, _SWITCH_POLL_S))
+        self.manager.start()
+        self._connect(progress)
+        # Not before: both would ask the venue for the same, and its limit on public calls delays the first trade.
+        for keeper in keepers:
+            self._launch(keeper)
+        self._engine = CopyTradeEngine(self._parts, self.settings.environment.observe_only)
+        self._launch(self._engine)
+        self._launch(Ticker("waiting orders", self._release_waiting, _WAITING_POLL_S))
+        self._launch(Ticker("accounts", self._record_accounts, _ACCOUNTS_POLL_S))
+        self._launch(Ticker("reconnect", self._reconnect, _RECONNECT_S))
+        handlers: dict[str, Handler] = {
+            "trade": self._trade_command,
+            "resume_user": partial(resume_user, self.manager),
+            "ledger_check": LedgerChecks(self.manager, self.ledger).go_on,
+        }
+        self._launch(CommandDesk(self.ledger, handlers, _COMMAND_POLL_S))
+        supervisor = Supervisor()
+        supervisor.watch(*self.manager.brokers, *self._services)
+        self._launch(supervisor)
+        for master in self.manager.masters:
+            if master.connected:
+                self.announcer.system_ready(master.venue, sum(entry.broker.connected for entry in self.manager.users))
+
+    def _launch(self, service: Service) -> None:
+        service.start()
+        self._services.append(service)
+
+    def _account_failed(self, account: AccountId, reason: str) -> None:
+        self._left_out[account] = reason
+        self.announcer.not_connected(account, reason)
+        self.ledger.record_account(account, False, reason, None, None)
+
+    def _connect(self, progress: ConnectProgress | None) -> None:
+        total, through = len(self.manager.brokers), 0
+
+        def one(broker: BaseBroker) -> None:
+            nonlocal through
+            through += 1
+            self._report_connection(broker)
+            if progress is not None:
+                progress(through, total)
+
+        self.manager.connect(_CONNECT_TIMEOUT_S, one)
+
+    def _report_connection(self, broker: BaseBroker) -> None:
+        balances = broker.balances
+        if balances is None:
+            self.announcer.not_connected(broker.account, broker.status)
+        elif balances.trading_balance < MINIMUM_FUNDED_BALANCE:
+            self.announcer.underfunded(broker.account, balances.trading_balance)
+
+    def _record_accounts(self) -> None:
+        for broker in self.manager.brokers:
+            balances = broker.balances
+            look = (broker.connected, broker.status, balances)
+            if self._seen.get(broker.account) == look:
+                continue
+            self._seen[broker.account] = look
+            balance = balances.trading_balance if balances else None
+            self.ledger.record_account(
+                broker.account, broker.connected, broker.status, balance, balances.equity if balances else None
+            )
+
+    def _reconnect(self) -> None:
+        lost = [one for one in self.manager.brokers if not (one.connected or one.barred or one.paused)]
+        self.manager.connect(_CONNECT_TIMEOUT_S, brokers=lost)
+
+    def _release_waiting(self) -> None:
+        self.engine.release_waiting()
+
+    def stop(self, within_s: float = 10.0) -> list[str]:
+        """Stop in order: intake, engine, lanes, ledger, locks.
+
+        Returns:
+            What did not end in time.
+        """
+        deadline = time.monotonic() + within_s
+        stuck = stop_all(reversed(self._services), within_s * 0.4)
+        self._services.clear()
+        stuck += self.manager.stop(max(0.5, (deadline - time.monotonic()) * 0.6))
+        self.ledger.close(max(0.5, deadline - time.monotonic()))
+        self._lock.release()
+        if stuck:
+            _log.warning("did not end in time: %s", ", ".join(stuck))
+        return stuck
+
+    # -- trades --------------------------------------------------------------------------------------------------
+
+    def trade(
+        self,
+        venue: BrokerType | str,
+        symbol: str,
+        side: Side | str,
+        quantity: Any,
+        size_type: SizeType | str = SizeType.QUOTE,
+    ) -> MasterTradeReport:
+        """Place a master's market order and wait until every copy has ended.
+
+        Returns:
+            The master's outcome and each user's result; a refusal is in it, never raised.
+        """
+        return self.begin_trade(venue, symbol, side, quantity, size_type)()
+
+    def begin_trade(
+        self,
+        venue: BrokerType | str,
+        symbol: str,
+        side: Side | str,
+        quantity: Any,
+        size_type: SizeType | str = SizeType.QUOTE,
+    ) -> Callable[[], MasterTradeReport]:
+        """As :meth:`trade`, but returns when the master's order is known, with what waits for the copies."""
+        master = self.manager.master(venue)
+        if master is None:
+            account = AccountId.master(BrokerType(venue))
+            missing = f"no {venue} master is set up: set its API key and secret"
+            refused = MasterTradeReport(rejected(account, self._left_out.get(account, missing)))
+            return lambda: refused
+        result = master.place_market_order(symbol, side, quantity, size_type)
+        if result.order_id is None:
+            what = "it is NOT KNOWN whether the order was placed" if result.sent_blindly else "the order was not placed"
+            _log.error("❌ MASTER %s: %s: %s", str(venue).upper(), what, result.reason)
+            return lambda: MasterTradeReport(result)
+        self.announcer.master_confirmed(result)
+        return lambda: self._report_of(result)
+
+    def _report_of(self, result: OrderResult) -> MasterTradeReport:
+        assert result.order is not None
+        signal_id = signal_id_of(result.account, result.order.client_order_id)
+        run = self.engine.wait_for(signal_id, _COPIES_TIMEOUT_S)
+        if run is None:
+            return MasterTradeReport(result, complete=False)
+        self._wait_for_balances([copy.account for copy in run.results])
+        return MasterTradeReport(result, tuple(run.results), run.wait(0))
+
+    def _wait_for_balances(self, accounts: Iterable[AccountId]) -> None:
+        # The next trade is then sized with the venue's own balances; those that trail for longer are computed.
+        deadline = time.monotonic() + _BALANCES_WITHIN_S
+        for account in accounts:
+            broker = self.manager.broker(account)
+            if broker is not None:
+                broker.wait_for_balances(max(0.0, deadline - time.monotonic()))
+
+    def copy_signal(self, signal: TradeSignal) -> list[CopyTradeResult]:
+        """Copy a signal that came from elsewhere and wait until every copy has ended; once per signal id."""
+        self.emitter.emit(signal)
+        run = self.engine.wait_for(signal.signal_id, _COPIES_TIMEOUT_S)
+        return run.results if run else []
+
+    def trade_by_command(self, payload: dict[str, Any]) -> MasterTradeReport:
+        """Carry out a ``trade`` command row: venue, symbol, side, quantity, size_type."""
+        return self._begin_trade_by_command(payload)()
+
+    def _begin_trade_by_command(self, payload: dict[str, Any]) -> Callable[[], MasterTradeReport]:
+        return self.begin_trade(
+            payload["venue"], payload["symbol"], payload["side"], payload["quantity"], payload["size_type"]
+        )
+
+    def _trade_command(self, payload: dict[str, Any]) -> Callable[[], Outcome]:
+        wait = self._begin_trade_by_command(payload)
+
+        def outcome() -> Outcome:
+            report = wait()
+            return report_as_json(report), not report
+
+        return outcome

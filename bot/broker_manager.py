@@ -1,0 +1,156 @@
+"""All brokers of the process, masters and users alike, and who follows whom."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from queue import SimpleQueue
+
+from bot.brokers.base import BaseBroker, BrokerOptions, BrokerPorts
+from bot.brokers.kraken.broker import KrakenBroker
+from bot.domain.enums import AccountType, BrokerType
+from bot.domain.ids import AccountId
+from bot.settings.users import UserSettings
+
+__all__ = ["AccountType", "BaseBroker", "BrokerManager", "BrokerOptions", "BrokerPorts", "BrokerType", "KrakenBroker"]
+
+#: Accounts that connect at the same time; more would only queue for the interpreter and the public rate limit.
+_CONNECTING_AT_ONCE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class UserBroker:
+    """A user's entry and the broker of its account."""
+
+    user: UserSettings
+    broker: BaseBroker
+
+
+class BrokerManager:
+    """Holds every broker of the process. Filled once, before anything trades."""
+
+    def __init__(self) -> None:
+        self._masters: dict[AccountId, BaseBroker] = {}
+        self._users: dict[AccountId, UserBroker] = {}
+
+    def add_master(self, broker: BaseBroker) -> None:
+        """Take in a master's broker.
+
+        Raises:
+            ValueError: it is a user's, or there is one for its venue.
+        """
+        if broker.account_type is not AccountType.MASTER or broker.account in self._masters:
+            raise ValueError(f"{broker.account} cannot be added as a master")
+        self._masters[broker.account] = broker
+
+    def add_user(self, user: UserSettings, broker: BaseBroker) -> None:
+        """Take in a user's broker.
+
+        Raises:
+            ValueError: it is a master's, or the account is here already.
+        """
+        if broker.account_type is not AccountType.USER or broker.account in self._users:
+            raise ValueError(f"{broker.account} cannot be added as a user")
+        self._users[broker.account] = UserBroker(user, broker)
+
+    @property
+    def masters(self) -> list[BaseBroker]:
+        """Every master."""
+        return list(self._masters.values())
+
+    @property
+    def users(self) -> list[UserBroker]:
+        """Every user, whomever it follows."""
+        return list(self._users.values())
+
+    @property
+    def brokers(self) -> list[BaseBroker]:
+        """Masters first, then users."""
+        return self.masters + [entry.broker for entry in self.users]
+
+    def master(self, venue: BrokerType | str) -> BaseBroker | None:
+        """The master of a venue."""
+        return self._masters.get(AccountId.master(BrokerType(venue)))
+
+    def broker(self, account: AccountId) -> BaseBroker | None:
+        """The broker of an account."""
+        if account in self._masters:
+            return self._masters[account]
+        entry = self._users.get(account)
+        return entry.broker if entry else None
+
+    def is_master_connected(self, venue: BrokerType | str) -> bool:
+        """Whether the venue's master answers and may be traded."""
+        master = self.master(venue)
+        return master is not None and master.connected
+
+    def followers_of(self, master: AccountId) -> list[UserBroker]:
+        """The users that follow a master: of its own venue, or naming it in ``follow``."""
+        return [entry for entry in self._users.values() if entry.user.master == master]
+
+    def start(self) -> None:
+        """Start every lane."""
+        for broker in self.brokers:
+            broker.start()
+
+    def connect(
+        self,
+        timeout_s: float,
+        progress: Callable[[BaseBroker], None] | None = None,
+        brokers: Sequence[BaseBroker] | None = None,
+    ) -> None:
+        """Connect brokers at the same time; a hung or refused one keeps nobody else.
+
+        Args:
+            timeout_s: for each account; one that needs longer stays unconnected and says so.
+            progress: called, in this thread, as each one is through.
+            brokers: which ones; all when None.
+        """
+        waiting = deque(self.brokers if brokers is None else brokers)
+        through: SimpleQueue[tuple[BaseBroker, BaseException | None]] = SimpleQueue()
+        total = len(waiting)
+        for _ in range(min(_CONNECTING_AT_ONCE, total)):
+            # Not a pool of executors: the interpreter would not end before the last venue has answered.
+            threading.Thread(
+                target=_connect_all, args=(waiting, through, timeout_s), name="connect", daemon=True
+            ).start()
+        try:
+            for _ in range(total):
+                broker, error = through.get()
+                if error is not None:
+                    raise error
+                if progress is not None:
+                    progress(broker)
+        finally:
+            waiting.clear()
+
+    def stop(self, within_s: float) -> list[str]:
+        """Stop every lane under one deadline.
+
+        Returns:
+            The accounts whose lane did not end.
+        """
+        deadline = time.monotonic() + within_s
+        for broker in self.brokers:
+            broker.stop()
+        return [str(broker.account) for broker in self.brokers if not broker.join(deadline)]
+
+
+def _connect_all(
+    waiting: deque[BaseBroker], through: SimpleQueue[tuple[BaseBroker, BaseException | None]], timeout_s: float
+) -> None:
+    while True:
+        try:
+            broker = waiting.popleft()
+        except IndexError:
+            return
+        try:
+            broker.connect(timeout_s)
+        except BaseException as error:
+            # Raised where somebody waits for it: in the caller of connect.
+            through.put((broker, error))
+        else:
+            through.put((broker, None))

@@ -1,0 +1,1 @@
+"""Speaking to venues: one broker an account, and what every venue shares."""

@@ -1,0 +1,268 @@
+"""One account's lane, its connection, its pauses and its balances."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from abc import abstractmethod
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TypeVar
+
+from bot.brokers.base.parts import BrokerOptions, BrokerPorts, OpenOrder
+from bot.brokers.base.venue import VenueSteps
+from bot.brokers.breaker import CircuitBreaker
+from bot.brokers.snapshot import after_fill, shown
+from bot.domain.errors import (
+    AccountBarred,
+    InvalidAmount,
+    NijaError,
+    RateLimited,
+    VenueRejected,
+    VenueUnclear,
+    VenueUnreachable,
+)
+from bot.domain.ids import AccountId, VenueOrderId
+from bot.domain.instruments import Instrument
+from bot.domain.orders import AccountBalances, MarketOrder, OrderReport
+from bot.domain.ports import OrderObserver
+
+_log = logging.getLogger("nija.broker")
+
+_T = TypeVar("_T")
+
+#: A venue that asks for this much patience, seconds, means every call.
+_LOCKOUT_S = 60.0
+
+
+class Account(VenueSteps):
+    """What an account is and has; :class:`bot.brokers.base.broker.BaseBroker` adds its orders."""
+
+    def __init__(self, account: AccountId, ports: BrokerPorts, options: BrokerOptions | None = None) -> None:
+        self.account = account
+        self.account_type = account.account_type
+        self.barred = False
+        self._status = "not connected"
+        self._ports = ports
+        self._options = options or BrokerOptions()
+        self._breaker = CircuitBreaker(ports.clock)
+        self._lane = ports.make_lane(str(account))
+        self._balances: AccountBalances | None = None
+        self._connecting = threading.Lock()
+        self._housekept = False
+        # Sent and not answered; accepted and without a fill yet.
+        self._in_flight: dict[str, OpenOrder] = {}
+        self._unconfirmed: dict[str, tuple[MarketOrder, VenueOrderId, OrderObserver]] = {}
+        # Orders of an earlier process: the balances may hold their fills already.
+        self._taken_up: set[str] = set()
+        # Looks at the balances since the last fill; 0 when they agree with what was computed.
+        self._looks = 0
+        self._agreed = threading.Event()
+        self._agreed.set()
+
+    # -- life ----------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the lane; nothing is asked of the venue yet."""
+        self._lane.start()
+
+    def stop(self) -> None:
+        """Ask the lane to end."""
+        self._lane.stop()
+
+    def join(self, deadline: float) -> bool:
+        """Wait for the lane until ``deadline`` (monotonic seconds) and let go of files and connections.
+
+        Returns:
+            False when a call to the venue still hangs; its files stay locked until the process ends.
+        """
+        if not self._lane.join(deadline):
+            return False
+        self._venue_close()
+        return True
+
+    def connect(self, timeout_s: float | None = None) -> bool:
+        """Check the key and read the balances.
+
+        Returns:
+            Whether the account is usable; ``status`` says why not.
+        """
+        if not self._connecting.acquire(blocking=False):
+            return self.connected  # one is under way; a venue that hangs must not find a queue of them afterwards
+        try:
+            self._lane.call(self._connect, timeout_s)
+        except TimeoutError:
+            self._status = f"no answer within {timeout_s:g} s"
+        except NijaError as error:
+            self._connection_failed(error)
+        except Exception as error:
+            _log.exception("%s: unexpected error while it was connected", self.account)
+            self._connection_failed(VenueUnclear(f"{type(error).__name__}: {error}"))
+        return self.connected
+
+    def _connect(self) -> None:
+        try:
+            self._ask(self._venue_connect)
+            self._balances = self._ask(self._venue_balances)
+        finally:
+            self._connecting.release()
+        self._status, self.barred = "connected", False
+        self._ports.announcer.connected(self.account)
+        if not self._housekept:
+            self._housekept = True
+            self._lane.later(self._housekeep, self._options.balance_refresh_s)
+
+    def _connection_failed(self, error: NijaError) -> None:
+        self._status, self._balances = str(error), None
+        self.barred = isinstance(error, AccountBarred)
+
+    # -- pauses --------------------------------------------------------------------------------------------------
+
+    @property
+    def status(self) -> str:
+        """How the account is, in a few words: connected, paused and why, barred and why."""
+        paused_s = self._breaker.paused_s
+        if not paused_s or self.barred:
+            return self._status
+        until = datetime.fromtimestamp(round(self._ports.clock.time() + paused_s), UTC)
+        return f"paused until {until:%H:%M:%S} UTC: {self._breaker.reason}"
+
+    @property
+    def paused(self) -> bool:
+        """Whether the account waits for its venue, or for an end of its failures; nothing is asked meanwhile."""
+        return self._breaker.paused_s > 0
+
+    def resume(self, timeout_s: float | None = None) -> bool:
+        """End a pause, or try a barred account again; whether it is usable now."""
+        self._breaker.resume()
+        return self.connect(timeout_s)
+
+    def _ask(self, call: Callable[[], _T], *, is_order: bool = False) -> _T:
+        try:
+            answer = call()
+        except AccountBarred as error:
+            if not self.barred:
+                _log.error("%s: %s; the account is left alone until it is mended", self.account, error.code)
+            self._status, self.barred = error.code, True
+            raise
+        except RateLimited as error:
+            # What limits reads need not stop orders; a lockout stops everything.
+            if is_order or error.retry_after_s >= _LOCKOUT_S:
+                self._breaker.pause(error.code, error.retry_after_s)
+                self._say_paused()
+            raise
+        except VenueRejected:
+            self._breaker.succeeded()
+            raise
+        except (VenueUnclear, VenueUnreachable) as error:
+            if self._breaker.failed(str(error)):
+                self._say_paused()
+            raise
+        if self._breaker.succeeded():
+            _log.warning("%s: the venue answers again", self.account)
+        return answer
+
+    def _say_paused(self) -> None:
+        _log.warning("⏸️ %s: %s", self.account, self.status)
+        # A pause ends with a question, whose answer tells whether the venue is back.
+        self._lane.later(self._tend, self._breaker.paused_s)
+
+    def _read_delay(self) -> float:
+        return max(self._venue_read_delay(), self._breaker.paused_s)
+
+    # -- what the account has ------------------------------------------------------------------------------------
+
+    @property
+    def connected(self) -> bool:
+        """Whether the account answered and may be traded."""
+        return self._balances is not None and not self.barred
+
+    @property
+    def balances(self) -> AccountBalances | None:
+        """The last known balances, kept fresh in the background; None before ``connect``.
+
+        Orders that are on their way, and those whose fill the venue does not show yet, are counted in as sized; those
+        of an earlier process were so when the balances were asked for.
+        """
+        known = self._balances
+        if known is not None and (self._in_flight or self._unconfirmed):
+            in_flight = [open_order.order for open_order in self._in_flight.copy().values()]
+            unconfirmed = [order for order, _, _ in self._unconfirmed.copy().values()]
+            for order in in_flight + unconfirmed:
+                if order.client_order_id in self._taken_up:
+                    continue
+                known = after_fill(known, order, _as_sized(order, known.fee_rate))
+        return None if known is None else shown(known)
+
+    @property
+    def settled_balances(self) -> AccountBalances | None:
+        """Balances as the venue gave them, which hold every order that is known; None while there is any doubt."""
+        if self._in_flight or self._unconfirmed or self._looks or not self.connected:
+            return None
+        return self._balances
+
+    def get_account_balance(self) -> Decimal:
+        """USD + USDT + USDC that can be spent, as last known.
+
+        Raises:
+            VenueUnclear: the account is not connected.
+        """
+        return self.get_account_balance_detailed().trading_balance
+
+    def get_account_balance_detailed(self) -> AccountBalances:
+        """Trading balance, holdings, held amounts and equity, as last known.
+
+        Raises:
+            VenueUnclear: the account is not connected.
+        """
+        balances = self.balances
+        if balances is None:
+            raise VenueUnclear(f"{self.account} is not connected: {self.status}")
+        return balances
+
+    def get_positions(self) -> dict[str, Decimal]:
+        """Coins of the account, base units per currency code."""
+        return self.get_account_balance_detailed().holdings
+
+    def instrument(self, symbol: str) -> Instrument | None:
+        """What the venue says of a symbol, as last known; None when it does not list it."""
+        try:
+            return self._venue_instrument(symbol)
+        except InvalidAmount:
+            return None
+
+    def refresh_balances(self, timeout_s: float | None = None) -> AccountBalances:
+        """Ask the venue for the balances now; while they trail a fill that is known, the computed ones stand.
+
+        Raises:
+            VenueError: it did not answer.
+        """
+        return self._lane.call(self._refresh_balances, timeout_s)
+
+    def wait_for_balances(self, timeout_s: float) -> bool:
+        """Wait until the venue's balances show every fill that is known; whether they did in time."""
+        return self._agreed.wait(timeout_s)
+
+    def _refresh_balances(self) -> AccountBalances:
+        if not (self._unsettled or self._looks):
+            self._balances = self._ask(self._venue_balances)
+        # Otherwise the venue's own may trail behind what is known of the orders since.
+        return self.get_account_balance_detailed()
+
+    @property
+    def _unsettled(self) -> bool:
+        return bool(self._unconfirmed) or any(one.in_doubt for one in self._in_flight.copy().values())
+
+    @abstractmethod
+    def _housekeep(self) -> None:
+        """Look at the account now, and again and again."""
+
+    @abstractmethod
+    def _tend(self) -> None:
+        """Look at the account now, unless it has to be left alone."""
+
+
+def _as_sized(order: MarketOrder, fee_rate: Decimal) -> OrderReport:
+    cost = order.quantity * order.price
+    return OrderReport(VenueOrderId(""), order.quantity, order.price, cost, cost * fee_rate, "", final=False)

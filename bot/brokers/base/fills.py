@@ -1,0 +1,124 @@
+"""The fills of an account's orders, and balances that trail behind them."""
+
+from __future__ import annotations
+
+import logging
+
+from bot.brokers.base.account import Account
+from bot.brokers.snapshot import after_fill, agrees_with
+from bot.domain.enums import OrderState
+from bot.domain.errors import NijaError, VenueError
+from bot.domain.orders import AccountBalances, MarketOrder, OrderReport
+from bot.domain.ports import OrderObserver
+from bot.runtime import crash
+
+_log = logging.getLogger("nija.broker")
+
+#: Seconds between questions for a fill; the last one repeats.
+_CONFIRM_PAUSES = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
+#: Seconds between two looks at balances that trail a fill.
+_LOOK_PAUSE_S = 1.0
+#: How often balances that contradict a fill are asked for again before the venue is believed.
+_BALANCE_TRIES = 6
+
+
+class Fills(Account):
+    """Asks for the fills of accepted orders, and keeps the balances true to them."""
+
+    def _fresh_balances(self) -> AccountBalances:
+        for order, _, _ in list(self._unconfirmed.values()):
+            self._ask_fill(order)
+        known = self.get_account_balance_detailed()
+        age = self._ports.clock.time() - known.at
+        return known if 0 <= age <= self._options.fresh_s else self._refresh_balances()
+
+    def _has_unconfirmed(self, symbol: str) -> bool:
+        return any(order.symbol == symbol for order, _, _ in self._unconfirmed.values())
+
+    def _confirm_now(self, symbol: str) -> None:
+        for order, _, _ in list(self._unconfirmed.values()):
+            if order.symbol == symbol:
+                self._ask_fill(order)
+
+    def _confirm(self, order: MarketOrder, tries: int) -> None:
+        if order.client_order_id in self._unconfirmed and not self._ask_fill(order):
+            pause = _CONFIRM_PAUSES[min(tries, len(_CONFIRM_PAUSES) - 1)]
+            self._lane.later(lambda: self._confirm(order, tries + 1), max(pause, self._read_delay()))
+
+    def _ask_fill(self, order: MarketOrder) -> bool:
+        _, order_id, observer = self._unconfirmed[order.client_order_id]
+        if self._read_delay() > 0 or not self.connected:
+            return False
+        try:
+            report = self._ask(lambda: self._venue_report(order, order_id))
+        except VenueError as error:
+            _log.warning("%s: order %s is not confirmed yet: %s", self.account, order_id, error)
+            return False
+        except Exception:
+            _log.exception("%s: the answer about order %s cannot be read", self.account, order_id)
+            return False
+        if report is None or not report.final:
+            return False
+        self._settle(order, report, observer)
+        return True
+
+    def _settle(self, order: MarketOrder, report: OrderReport, observer: OrderObserver) -> None:
+        state = _state_of(order, report)
+        if self._balances is not None and order.client_order_id not in self._taken_up:
+            self._balances = after_fill(self._balances, order, report)
+        self._taken_up.discard(order.client_order_id)
+        del self._unconfirmed[order.client_order_id]
+        crash.reached("fill known")
+        self._ports.journal.settled(order, report, state)
+        observer.settled(order, report, state)
+        self._agreed.clear()
+        if not self._looks:
+            self._lane.later(self._look)
+        self._looks = 1
+
+    def _look(self) -> None:
+        # Balances may trail a fill by seconds: until the venue agrees with the fill, the computed ones stand. While
+        # another order has no fill yet, nobody can say whether the venue's balances hold it already.
+        delay = self._read_delay()
+        if self._unsettled or delay > 0:
+            self._lane.later(self._look, max(_LOOK_PAUSE_S, delay))
+            return
+        seen = self._seen_balances()
+        known = self._balances
+        if seen is not None and known is not None and (agrees_with(seen, known) or self._looks >= _BALANCE_TRIES):
+            self._balances = seen
+        elif self._looks < _BALANCE_TRIES:
+            self._looks += 1
+            self._lane.later(self._look, _LOOK_PAUSE_S)
+            return
+        self._looks = 0
+        self._agreed.set()
+
+    def _seen_balances(self) -> AccountBalances | None:
+        try:
+            return self._ask(self._venue_balances)
+        except VenueError as error:
+            _log.warning("%s: balances after the fill were not had: %s", self.account, error)
+        except Exception:
+            _log.exception("%s: balances after the fill cannot be read", self.account)
+        return None
+
+    def _housekeep(self) -> None:
+        self._tend()
+        self._lane.later(self._housekeep, self._options.balance_refresh_s)
+
+    def _tend(self) -> None:
+        try:
+            if self._read_delay() <= 0 and not self._unsettled and not self._looks and not self.barred:
+                self._refresh_balances()
+                self._ask(self._venue_housekeep)
+        except NijaError as error:
+            _log.warning("%s: balances were not refreshed: %s", self.account, error)
+        except Exception:
+            _log.exception("%s: housekeeping failed; it goes on", self.account)
+
+
+def _state_of(order: MarketOrder, report: OrderReport) -> OrderState:
+    if report.executed <= 0:
+        return OrderState.FAILED
+    return OrderState.FILLED if report.executed >= order.quantity else OrderState.PARTIALLY_FILLED

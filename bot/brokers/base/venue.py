@@ -1,0 +1,81 @@
+"""The steps that a venue fills in."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from decimal import Decimal
+
+from bot.brokers.departure import VenueCall
+from bot.domain.enums import BrokerType, Side
+from bot.domain.ids import VenueOrderId
+from bot.domain.instruments import Instrument
+from bot.domain.orders import AccountBalances, MarketOrder, OrderReport, VenueOrder
+
+
+class VenueSteps(ABC):
+    """One account at one venue, step by step; every step runs in the account's lane, unless it says otherwise."""
+
+    venue: BrokerType
+
+    @abstractmethod
+    def _venue_connect(self) -> None:
+        """Check the key and its permissions. Raises SettingsError or VenueError."""
+
+    @abstractmethod
+    def _venue_balances(self) -> AccountBalances:
+        """Ask for the balances. Raises VenueError."""
+
+    @abstractmethod
+    def _venue_symbol(self, symbol: str) -> str:
+        """The canonical symbol of any spelling. Raises InvalidAmount."""
+
+    @abstractmethod
+    def _venue_instrument(self, symbol: str) -> Instrument:
+        """The instrument of a canonical symbol. Raises InvalidAmount."""
+
+    @abstractmethod
+    def _venue_price(self, symbol: str, side: Side, max_age_s: float) -> Decimal:
+        """What a market order would pay or get now, quote per base. Raises VenueError."""
+
+    @abstractmethod
+    def _venue_prepare(self, order: MarketOrder) -> VenueCall:
+        """Sign the order and send nothing. It and what it returns raise VenueError by what is known of the order."""
+
+    @abstractmethod
+    def _venue_find(self, order: MarketOrder) -> VenueOrderId | None:
+        """Look an order up by its client order id; None when the venue shows none. Raises VenueError."""
+
+    @abstractmethod
+    def _venue_provable_at_ns(self) -> int:
+        """Monotonic nanoseconds from when on the venue surely shows every order that was ever sent, if it has it."""
+
+    @abstractmethod
+    def _venue_report(self, order: MarketOrder, order_id: VenueOrderId) -> OrderReport | None:
+        """Ask what became of an order; None when the venue does not show it yet. Raises VenueError."""
+
+    @abstractmethod
+    def _venue_orders(self, since: float, offset: int) -> tuple[list[VenueOrder], int | None]:
+        """One page of the account's orders since then, unix seconds, whoever placed them; open ones in the first.
+
+        Returns:
+            The orders, newest first, and the offset of the next page; None after the last one.
+
+        Raises:
+            VenueError: they were not had.
+        """
+
+    @abstractmethod
+    def _venue_read_delay(self) -> float:
+        """Seconds until a read fits the rate limit; zero for now."""
+
+    @abstractmethod
+    def _venue_find_delay(self) -> float:
+        """As :meth:`_venue_read_delay`, for a look-up by client order id."""
+
+    @abstractmethod
+    def _venue_housekeep(self) -> None:
+        """Whatever else the venue wants done when nothing happens."""
+
+    @abstractmethod
+    def _venue_close(self) -> None:
+        """Let go of connections, files and locks."""

@@ -1,0 +1,1 @@
+"""Kraken: client, nonces, errors, parsing, market data and the broker over them."""

@@ -1,0 +1,244 @@
+"""One Kraken account."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from bot.brokers.base import BaseBroker, BrokerOptions, BrokerPorts
+from bot.brokers.departure import VenueCall
+from bot.brokers.kraken.client import KrakenClient
+from bot.brokers.kraken.errors import NonceRefused, is_duplicate_client_id, is_minimum_not_met
+from bot.brokers.kraken.market import KrakenMarket
+from bot.brokers.kraken.parse import (
+    KeyInfo,
+    parse_balances,
+    parse_fee_rate,
+    parse_key_info,
+    parse_locked_balances,
+    parse_next_offset,
+    parse_order,
+    parse_order_id,
+    parse_order_ids,
+    parse_orders,
+)
+from bot.domain.enums import BrokerType, Side
+from bot.domain.errors import AccountBarred, VenueError, VenueRejected, VenueUnclear
+from bot.domain.ids import AccountId, VenueOrderId
+from bot.domain.instruments import Instrument
+from bot.domain.money import DOLLARS, ZERO, plain
+from bot.domain.orders import AccountBalances, MarketOrder, OrderReport, VenueOrder
+
+_log = logging.getLogger("nija.kraken")
+
+#: Without these an account cannot be traded and its fills cannot be confirmed.
+REQUIRED_PERMISSIONS = frozenset({"query-funds", "query-open-trades", "query-closed-trades", "modify-trades"})
+#: With these a stolen key empties the account.
+DANGEROUS_PERMISSIONS = frozenset({"withdraw-funds", "add-withdraw-address", "update-withdraw-address"})
+
+#: Assumed until the venue has told the account's own rate: Kraken's base tier for takers, 0.80 %.
+_FEE_RATE_UNTIL_KNOWN = Decimal("0.008")
+#: One pair tells the taker rate of a spot account.
+_FEE_SYMBOL = "BTC-USD"
+#: Kraken REST docs, QueryTrades.
+_TRADES_A_CALL = 20
+#: A day, in seconds: how often the fee tier is asked for.
+_FEE_REFRESH_S = 86_400.0
+
+
+class KrakenBroker(BaseBroker):
+    """Speaks for one Kraken account through its own client; shares the market data of its process.
+
+    Args:
+        account: whose.
+        client: the account's own; one key, one client.
+        market: symbols, instruments and prices, shared by all Kraken accounts.
+        deadline_s: how long after it is sent an order may still match, 2 to 60 s (Kraken REST docs, AddOrder).
+    """
+
+    venue = BrokerType.KRAKEN
+
+    def __init__(
+        self,
+        account: AccountId,
+        client: KrakenClient,
+        market: KrakenMarket,
+        ports: BrokerPorts,
+        options: BrokerOptions | None = None,
+        deadline_s: float = 5.0,
+    ) -> None:
+        super().__init__(account, ports, options)
+        self._client = client
+        self._market = market
+        self._deadline_s = deadline_s
+        self._fee_rate = _FEE_RATE_UNTIL_KNOWN
+        self._fee_asked_at = 0.0
+        # An earlier process may have sent an order just before it ended.
+        self._may_match_until_ns = ports.clock.monotonic_ns() + int(deadline_s * 1e9)
+
+    def _venue_connect(self) -> None:
+        self._market.ensure_loaded()
+        info = self._key_info()
+        if info is not None:
+            self._check_key(info)
+        self._ask_fee_rate()
+
+    def _key_info(self) -> KeyInfo | None:
+        probe = self._market.key_info
+        if not probe.is_mine():
+            return None
+        try:
+            info = parse_key_info(self._client.query_private("GetApiKeyInfo"))
+        except AccountBarred:
+            raise
+        except VenueRejected as error:
+            # A server without this method cannot tell; what a key lacks then shows at the first call that needs it.
+            probe.heard(missing=True)
+            _log.warning("%s: the permissions of keys cannot be checked here: %s", self.account, error.code)
+            return None
+        probe.heard(missing=False)
+        return info
+
+    def _check_key(self, info: KeyInfo) -> None:
+        missing = REQUIRED_PERMISSIONS - info.permissions
+        if missing:
+            raise AccountBarred(f"the API key lacks {', '.join(sorted(missing))}; allow it in Kraken's key settings")
+        dangerous = DANGEROUS_PERMISSIONS & info.permissions
+        if dangerous:
+            _log.warning("⚠️ %s: the API key may %s; make one that cannot", self.account, ", ".join(sorted(dangerous)))
+        if info.nonce_window:
+            _log.warning("⚠️ %s: the API key has nonce window %s; set it to 0", self.account, info.nonce_window)
+
+    def _ask_fee_rate(self) -> None:
+        self._fee_asked_at = self._ports.clock.time()
+        try:
+            pair = self._market.pair(_FEE_SYMBOL)
+            rate = parse_fee_rate(self._client.query_private("TradeVolume", {"pair": pair.altname}), pair.pair_id)
+        except AccountBarred:
+            raise
+        except (VenueError, ValueError) as error:
+            _log.warning("%s: the fee rate was not had (%s); assuming %s", self.account, error, self._fee_rate)
+            return
+        if rate is not None:
+            self._fee_rate = rate
+
+    def _venue_balances(self) -> AccountBalances:
+        at = self._ports.clock.time()
+        result = self._client.query_private("BalanceEx")
+        available, held = parse_balances(result, self._market.asset_names)
+        earning = parse_locked_balances(result, self._market.asset_names)
+        return AccountBalances(available, held, self._equity(available, held), self._fee_rate, at, earning)
+
+    def _equity(self, available: dict[str, Decimal], held: dict[str, Decimal]) -> Decimal | None:
+        # Every coin's price is asked of the market, also after one that is missing: what is asked for gets watched.
+        worth = [
+            amount if code in DOLLARS else _times(amount, self._market.usd_price(code))
+            for amounts in (available, held)
+            for code, amount in amounts.items()
+            if amount
+        ]
+        return None if None in worth else sum((value for value in worth if value is not None), ZERO)
+
+    def _venue_symbol(self, symbol: str) -> str:
+        self._market.ensure_loaded()
+        return self._market.canonical(symbol)
+
+    def _venue_instrument(self, symbol: str) -> Instrument:
+        return self._market.instrument(symbol)
+
+    def _venue_price(self, symbol: str, side: Side, max_age_s: float) -> Decimal:
+        self._market.watch(symbol)
+        quote = self._market.fresh_quote(symbol, max_age_s)
+        return quote.ask if side is Side.BUY else quote.bid
+
+    def _venue_prepare(self, order: MarketOrder) -> VenueCall:
+        call = self._client.prepare_private("AddOrder", self._request(order))
+        return VenueCall(call.send, lambda: self._order_id(order, call.result), call.discard)
+
+    def _order_id(self, order: MarketOrder, answer: Callable[[], Any]) -> VenueOrderId:
+        try:
+            return self._read_answer(answer)
+        except NonceRefused:
+            # Refused on its first send, so nothing was placed; the next nonce is above whatever used the key.
+            try:
+                return self._read_answer(lambda: self._client.query_private("AddOrder", self._request(order)))
+            except NonceRefused as error:
+                # On anything sent again it is no proof that nothing was done.
+                raise VenueUnclear(f"{error.code}: is the key used elsewhere too?") from error
+
+    def _request(self, order: MarketOrder) -> dict[str, str]:
+        deadline = datetime.fromtimestamp(self._ports.clock.time() + self._deadline_s, UTC)
+        self._may_match_until_ns = self._ports.clock.monotonic_ns() + int(self._deadline_s * 1e9)
+        return {
+            "ordertype": "market",
+            "type": order.side.value,
+            "volume": plain(order.quantity),
+            "pair": self._market.pair(order.symbol).altname,
+            "cl_ord_id": order.client_order_id,
+            "deadline": deadline.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        }
+
+    def _read_answer(self, answer: Callable[[], Any]) -> VenueOrderId:
+        try:
+            return parse_order_id(answer())
+        except VenueRejected as error:
+            if is_minimum_not_met(error.code):
+                self._market.request_instrument_refresh()
+            if is_duplicate_client_id(error.code):
+                raise VenueUnclear(f"{error.code}: an order of this name is open already") from error
+            raise
+
+    def _venue_find(self, order: MarketOrder) -> VenueOrderId | None:
+        # The open ones first: an order that is filled in between is then among the closed ones.
+        wanted = {"cl_ord_id": order.client_order_id}
+        for method, key in (("OpenOrders", "open"), ("ClosedOrders", "closed")):
+            found = parse_order_ids(self._client.query_private(method, wanted), key, order)
+            if found:
+                return found[0]
+        return None
+
+    def _venue_provable_at_ns(self) -> int:
+        return self._may_match_until_ns + int(self._options.settle_s * 1e9)
+
+    def _venue_report(self, order: MarketOrder, order_id: VenueOrderId) -> OrderReport | None:
+        found = self._client.query_private("QueryOrders", {"txid": order_id, "trades": "true"})
+        raw = found.get(order_id) if isinstance(found, dict) else None
+        if raw is None:
+            return None
+        return parse_order(order_id, raw, self._trades(raw.get("trades") or []), symbol=order.symbol)
+
+    def _trades(self, ids: list[str]) -> dict[str, Any] | None:
+        if len(ids) <= 1:
+            return None  # the order itself tells all of a single one
+        trades: dict[str, Any] = {}
+        for start in range(0, len(ids), _TRADES_A_CALL):
+            wanted = ",".join(ids[start : start + _TRADES_A_CALL])
+            trades |= self._client.query_private("QueryTrades", {"txid": wanted})
+        return trades
+
+    def _venue_orders(self, since: float, offset: int) -> tuple[list[VenueOrder], int | None]:
+        # The open ones first: an order that is filled in between is then among the closed ones.
+        found = [] if offset else parse_orders(self._client.query_private("OpenOrders"), "open", self._market.canonical)
+        closed = self._client.query_private("ClosedOrders", {"start": int(since), "ofs": offset})
+        return found + parse_orders(closed, "closed", self._market.canonical), parse_next_offset(closed, offset)
+
+    def _venue_read_delay(self) -> float:
+        return self._client.read_delay()
+
+    def _venue_find_delay(self) -> float:
+        return self._client.read_delay("OpenOrders", "ClosedOrders")
+
+    def _venue_housekeep(self) -> None:
+        self._client.reserve_nonces()
+        if self._ports.clock.time() - self._fee_asked_at > _FEE_REFRESH_S:
+            self._ask_fee_rate()
+
+    def _venue_close(self) -> None:
+        self._client.close()
+
+
+def _times(amount: Decimal, price: Decimal | None) -> Decimal | None:
+    return None if price is None else amount * price

@@ -1,0 +1,53 @@
+"""Compares the ledger with the books of a paper exchange, order by order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from decimal import Decimal
+from typing import Any
+
+from bot.domain.money import plain
+from bot.domain.states import AT_THE_VENUE
+from bot.ledger.views import OrderRow, Views
+
+
+def differences(views: Views, books: dict[str, Any]) -> tuple[int, list[str]]:
+    """Every order of the ledger against every order of the exchange.
+
+    Args:
+        views: of the ledger.
+        books: what the exchange's control API answers for ``/books``.
+
+    Returns:
+        How many orders the exchange has, and one line for each difference.
+    """
+    ledger = {
+        (account.name, row.client_order_id): row
+        for account, rows in views.all_orders_by_account().items()
+        for row in rows
+        if row.state in AT_THE_VENUE
+    }
+    exchange = {(order["account"], order["client_order_id"]): order for order in books["orders"]}
+    found = [f"{_name(key)} is in the ledger and not at the exchange" for key in ledger.keys() - exchange.keys()]
+    found += [f"{_name(key)} is at the exchange and not in the ledger" for key in exchange.keys() - ledger.keys()]
+    names = Counter((order["account"], order["client_order_id"]) for order in books["orders"])
+    found += [f"{_name(key)} is at the exchange {count} times" for key, count in names.items() if count > 1]
+    for key in ledger.keys() & exchange.keys():
+        found += _compare(key, ledger[key], exchange[key])
+    return len(books["orders"]), found
+
+
+def _compare(key: tuple[str, str], row: OrderRow, order: dict[str, Any]) -> list[str]:
+    pairs = (("executed", row.executed), ("cost", row.cost), ("fee", row.fee))
+    found = [
+        f"{_name(key)}: {what} is {plain(ours)} in the ledger, {order[what]} at the exchange"
+        for what, ours in pairs
+        if ours != Decimal(order[what])
+    ]
+    if row.order_id != order["order_id"]:
+        found.append(f"{_name(key)}: order {row.order_id} in the ledger, {order['order_id']} at the exchange")
+    return found
+
+
+def _name(key: tuple[str, str]) -> str:
+    return f"order {key[1]} of {key[0]}"

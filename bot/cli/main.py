@@ -1,0 +1,70 @@
+"""All commands, put together."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from bot.cli.ending import BAD_SETTINGS, EXIT_CODES, FAILED, IN_USE, INTERRUPTED, break_off, when_asked_to_end
+from bot.domain.errors import AccountInUse, NijaError, SettingsError
+
+if TYPE_CHECKING:
+    import typer
+
+_HELP = """Copies every trade of a MASTER account into USER accounts, scaled to each user's balance.
+
+Start with [bold]python bot.py demo[/bold]: a local exchange, one master, four users, no keys and no money.
+Then put keys into .env (see .env.example), users into config/users/*.json, and run [bold]python bot.py[/bold].
+"""
+
+
+def make_app() -> typer.Typer:
+    """The commands, put together."""
+    # Here, because it takes longer than it takes somebody to press Ctrl-C.
+    import typer
+
+    from bot.cli import bench, control, demo, ledger, look, run, trade, users
+
+    app = typer.Typer(
+        help=_HELP,
+        epilog="Exit codes: " + "; ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items()) + ".",
+        rich_markup_mode="rich",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        no_args_is_help=False,
+    )
+    app.callback(invoke_without_command=True)(run.default)
+    app.command("run")(run.run)
+    app.command("demo")(demo.demo)
+    app.command("trade")(trade.trade)
+    app.command("status")(look.status)
+    app.command("signals")(look.signals)
+    app.command("copies")(look.copies)
+    app.command("kill")(control.kill)
+    app.command("resume")(control.resume)
+    app.add_typer(users.app, name="users")
+    app.add_typer(ledger.app, name="ledger", help="Back up, export and check the ledger.")
+    app.add_typer(bench.app, name="bench", help="Measure, and print the table that was measured.")
+    return app
+
+
+def main() -> None:
+    """Run one command; an error is one line on standard error and an exit code, never a traceback."""
+    when_asked_to_end(break_off)
+    try:
+        make_app()(prog_name="bot.py")
+    except SettingsError as error:
+        _give_up(error, BAD_SETTINGS)
+    except AccountInUse as error:
+        _give_up(error, IN_USE)
+    except NijaError as error:
+        _give_up(error, FAILED)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def _give_up(error: NijaError, code: int) -> NoReturn:
+    from bot.cli.common import complain
+
+    complain(str(error))
+    sys.exit(code)

@@ -1,0 +1,106 @@
+"""The local exchange as another process, and its control API. Nothing of it is imported."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bot.domain.errors import NijaError
+
+#: The project's folder, where ``python -m paper_exchange`` finds its package.
+_PROJECT = Path(__file__).resolve().parents[2]
+_CONTROL_TIMEOUT_S = 30.0
+
+
+class PaperExchange:
+    """A paper exchange for as long as the context lasts.
+
+    Args:
+        arguments: further ones for ``python -m paper_exchange``.
+    """
+
+    def __init__(self, arguments: Sequence[str] = ()) -> None:
+        self._arguments = arguments
+        self._process: subprocess.Popen[str] | None = None
+        self.kraken_url = ""
+        self._control_url = ""
+
+    def __enter__(self) -> PaperExchange:
+        command = [sys.executable, "-m", "paper_exchange", "--port", "0", "--control-port", "0"]
+        command += ["--parent-pid", str(os.getpid()), *self._arguments]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=_PROJECT)
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise NijaError(f"the paper exchange did not start (exit code {self._process.wait()}); its error is above")
+        ready = json.loads(line)
+        self.kraken_url, self._control_url = ready["kraken_url"], ready["control_url"]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+    def control(self, method: str, path: str, body: Any = None) -> Any:
+        """One call of the control API.
+
+        Raises:
+            NijaError: it was refused, or the exchange is gone.
+        """
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(self._control_url + path, data, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=_CONTROL_TIMEOUT_S) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise NijaError(f"the paper exchange refused {method} {path}: {error.read().decode()}") from None
+        except urllib.error.URLError as error:
+            raise NijaError(f"the paper exchange does not answer: {error.reason}") from None
+
+    def open_accounts(self, balances: dict[str, str], **options: Any) -> list[dict[str, str]]:
+        """Accounts with dollars: name to USD; answers name, api_key and api_secret of each."""
+        wishes = [
+            {"name": name, "venue": "kraken", "balances": {"USD": dollars}, **options}
+            for name, dollars in balances.items()
+        ]
+        opened: list[dict[str, str]] = self.control("POST", "/accounts", wishes)
+        return opened
+
+
+def write_users(folder: Path, user_ids: Sequence[str]) -> None:
+    """A users file with these Kraken users."""
+    folder.mkdir(parents=True, exist_ok=True)
+    entries = [{"user_id": user_id} for user_id in user_ids]
+    (folder / "retail_kraken.json").write_text(json.dumps(entries, indent=2), encoding="utf-8")
+
+
+def variables_for(
+    exchange: PaperExchange, folder: Path, master: dict[str, str], users: Sequence[dict[str, str]]
+) -> dict[str, str]:
+    """The environment of a bot that trades these accounts, with data and users below ``folder``."""
+    variables = {
+        "KRAKEN_API_URL": exchange.kraken_url,
+        "NIJA_DATA_DIR": str(folder / "data"),
+        "NIJA_USERS_DIR": str(folder / "users"),
+        "KRAKEN_MASTER_API_KEY": master["api_key"],
+        "KRAKEN_MASTER_API_SECRET": master["api_secret"],
+        "KRAKEN_TIER": "Pro",
+    }
+    for user in users:
+        name = user["name"].upper()
+        variables[f"KRAKEN_USER_{name}_API_KEY"] = user["api_key"]
+        variables[f"KRAKEN_USER_{name}_API_SECRET"] = user["api_secret"]
+    return variables

@@ -1,0 +1,367 @@
+"""Takes signals, plans every follower's copy, commits the plan, sends all at once.
+
+Between a signal and its orders lie one computation, one commit and one request an account; no venue is asked anything.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
+
+from bot.broker_manager import BrokerManager, UserBroker
+from bot.copying.coins import CopiedCoins
+from bot.copying.flight import Flight
+from bot.copying.guards import Follower
+from bot.copying.kill_switch import KillSwitchGate
+from bot.copying.later import LaterOrders, LaterParts
+from bot.copying.plan import PlanRules, order_of, plan_copies
+from bot.copying.records import EngineCounters, RunRecords
+from bot.copying.run import SignalRun
+from bot.domain.enums import OrderState
+from bot.domain.errors import LedgerUnavailable
+from bot.domain.ids import AccountId, SignalId
+from bot.domain.orders import Refused
+from bot.domain.ports import Clock
+from bot.domain.signals import CopyTradeResult, PlannedCopy, TradeSignal
+from bot.ledger.journal import Ledger
+from bot.runtime import crash
+from bot.runtime.service import Service
+from bot.trade_signal_emitter import ExpectedSignal, TradeSignalEmitter
+
+__all__ = ["CopyTradeEngine", "CopyTradeResult", "EngineCounters", "EngineParts", "start_copy_engine"]
+
+_log = logging.getLogger("nija.engine")
+
+#: How long orders stay signed for a signal that was foretold: a master's venue mostly answers within this time.
+_EXPECT_WITHIN_S = 1.0
+#: Pause before a plan is tried again that the ledger did not take.
+_LEDGER_PAUSE_S = 1.0
+#: Seconds that new signals wait for the orders of an earlier process to be known.
+_RECOVERY_WITHIN_S = 60.0
+_RECOVERY_POLL_S = 0.1
+
+
+class CopyAnnouncer(Protocol):
+    """Says what the engine does, in the lines that operators look for."""
+
+    def engine_started(self, observe_only: bool) -> None: ...
+    def received(self, signal: TradeSignal) -> None: ...
+    def copying(self, user_id: str) -> None: ...
+    def not_copying(self, copy: PlannedCopy) -> None: ...
+    def copy_ended(self, result: CopyTradeResult) -> None: ...
+    def summary(self, signal: TradeSignal, results: Sequence[CopyTradeResult]) -> None: ...
+    def plan_not_committed(self, signal: TradeSignal, reason: str) -> None: ...
+    def recovering(self, orders: int) -> None: ...
+    def recovered(self, orders: int, complete: bool) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class EngineParts:
+    """What the engine works with.
+
+    Attributes:
+        max_user_risk: reads the common limit at the moment of the plan.
+        deadline_s: how long after the plan its orders may still match.
+    """
+
+    emitter: TradeSignalEmitter
+    manager: BrokerManager
+    ledger: Ledger
+    gate: KillSwitchGate
+    announcer: CopyAnnouncer
+    clock: Clock
+    max_user_risk: Callable[[], Decimal]
+    max_signal_age_s: float = 60.0
+    deadline_s: float = 5.0
+
+
+class CopyTradeEngine(Service):
+    """The background thread between the signal queue and the users' lanes.
+
+    Args:
+        parts: what it works with.
+        observe_only: write what would be done, place nothing.
+    """
+
+    def __init__(self, parts: EngineParts, observe_only: bool = False) -> None:
+        super().__init__("copy engine")
+        self.observe_only = observe_only
+        self._parts = parts
+        self._coins = CopiedCoins(parts.ledger.copied_coins())
+        self._second_sender = ThreadPoolExecutor(1, thread_name_prefix="second sender")
+        self._recovered = False
+        self._expected: Flight | None = None
+        self._expected_until_ns = 0
+        self._expected_after = 0
+        self._rotation = 0
+        # When the master last made an order that sold a symbol.
+        self._sold_ns: dict[tuple[AccountId, str], int] = {}
+        self._records = RunRecords(parts.clock)
+        self._later = LaterOrders(self._later_parts())
+
+    def _later_parts(self) -> LaterParts:
+        parts = self._parts
+        return LaterParts(
+            ledger=parts.ledger,
+            manager=parts.manager,
+            coins=self._coins,
+            clock=parts.clock,
+            max_signal_age_s=parts.max_signal_age_s,
+            stopped=lambda: "observe mode" if self.observe_only else parts.gate.reason(),
+            second_sender=self._second_sender,
+            emit=parts.emitter.emit,
+            answered=self._copy_answered,
+            taken_up=lambda run: self._records.add(run, is_new=False),
+            done=self._run_done,
+        )
+
+    def start(self) -> None:
+        """Begin to take signals."""
+        super().start()
+        self._parts.announcer.engine_started(self.observe_only)
+
+    def stop(self) -> None:
+        """Ask to end after the signal at hand."""
+        super().stop()
+        self._parts.emitter.wake()
+
+    def _run(self) -> None:
+        try:
+            # Once: to a thread that is started again after it died, the open orders are its own.
+            if not self._recovered:
+                self._recover_first()
+            while not self._stop.is_set():
+                self._handle(self._parts.emitter.get_signal(timeout=_EXPECT_WITHIN_S))
+        finally:
+            self._drop_expected()
+            if self._stop.is_set():
+                self._second_sender.shutdown()
+
+    def _handle(self, item: TradeSignal | ExpectedSignal | None) -> None:
+        try:
+            if isinstance(item, TradeSignal):
+                self.copy(item)
+                return
+            self._drop_expected()
+            if item is not None and item.signal is not None:
+                self._make_ready(item.signal)
+        except Exception:
+            # One signal that cannot be copied must not end the copying of all that follow.
+            _log.exception("a signal could not be copied: %s", item)
+
+    # -- what does not leave with its plan ----------------------------------------------------------------------------
+
+    def recover(self) -> int:
+        """Take up what an earlier process left open; returns at once, the accounts go on with it.
+
+        Returns:
+            How many orders were open.
+
+        Raises:
+            LedgerUnavailable: they are not known, or could not be written.
+        """
+        return self._later.recover()
+
+    def _recover_first(self) -> None:
+        while not self._stop.is_set():
+            try:
+                orders = self.recover()
+                self._recovered = True
+                break
+            except LedgerUnavailable as error:
+                _log.critical("❌ nothing is copied yet, what is open is not known: %s", error)
+                self._stop.wait(_LEDGER_PAUSE_S)
+        else:
+            return
+        if not orders:
+            return
+        self._parts.announcer.recovering(orders)
+        until_ns = self._parts.clock.monotonic_ns() + int(_RECOVERY_WITHIN_S * 1e9)
+        while not self._later.recovered and self._parts.clock.monotonic_ns() < until_ns:
+            if self._stop.wait(_RECOVERY_POLL_S):
+                return
+        self._parts.announcer.recovered(orders, self._later.recovered)
+
+    def release_waiting(self) -> int:
+        """Send the orders that may leave now, end the entries that became too old; called several times a second.
+
+        Returns:
+            How many left now.
+        """
+        return self._later.release()
+
+    # -- one signal ----------------------------------------------------------------------------------------------
+
+    def copy(self, signal: TradeSignal) -> SignalRun | None:
+        """Copy one signal to every follower; returns as soon as all orders are on their way.
+
+        Returns:
+            The signal's run; None when the signal was copied before, or the engine stops before it could be.
+        """
+        with self._later.closing(signal):
+            flight = self._commit_and_send(signal)
+        if flight is None:
+            return None
+        run, announcer = flight.run, self._parts.announcer
+        if not signal.is_entry:
+            self._sold_ns[signal.master_account, signal.symbol] = signal.made_ns
+        self._records.add(run, is_new=True)
+        announcer.received(signal)
+        for copy in flight.plan:
+            self._announce_planned(copy)
+            order = order_of(copy, signal)
+            if order is not None and copy.state is OrderState.PLANNED:
+                self._later.wait(order, run)
+        if not flight.plan:
+            _log.warning("nobody follows %s; the signal is recorded without copies", signal.master_account)
+        return run
+
+    def _new_flight(self, signal: TradeSignal) -> Flight:
+        parts = self._parts
+        followers = self._rotated(parts.manager.followers_of(signal.master_account))
+        plan = plan_copies(signal, followers, self._coins, self._rules(signal))
+        run = self._later.run_of(signal, plan)
+        return Flight(plan, run, parts.manager, self._coins, self._second_sender)
+
+    def _make_ready(self, signal: TradeSignal) -> None:
+        if self._parts.gate.reason() is None and not self.observe_only:
+            self._expected_after = self._later.launched
+            self._expected = self._new_flight(signal)
+            self._expected_until_ns = self._parts.clock.monotonic_ns() + int(_EXPECT_WITHIN_S * 1e9)
+            self._expected.prepare()
+
+    def _drop_expected(self) -> None:
+        flight, self._expected = self._expected, None
+        if flight is not None:
+            flight.take_back()
+
+    def _take_expected(self, signal: TradeSignal) -> Flight | None:
+        flight = self._expected
+        if flight is None:
+            return None
+        foretold = flight.run.signal
+        same = (signal.signal_id, signal.price, signal.size, signal.master_balance, signal.position_before) == (
+            foretold.signal_id,
+            foretold.price,
+            foretold.size,
+            foretold.master_balance,
+            foretold.position_before,
+        )
+        # An entry that left meanwhile is not in what an exit was planned with.
+        same = same and self._expected_after == self._later.launched
+        late = self._parts.clock.monotonic_ns() > self._expected_until_ns
+        if not same or late or self._parts.gate.reason() is not None:
+            self._drop_expected()
+            return None
+        self._expected = None
+        flight.run.signal = signal
+        return flight
+
+    def _commit_and_send(self, signal: TradeSignal) -> Flight | None:
+        flight = self._take_expected(signal)
+        while True:
+            flight = flight or self._new_flight(signal)
+            try:
+                if self._try_to_send(flight):
+                    return flight
+            except LedgerUnavailable as error:
+                self._parts.announcer.plan_not_committed(signal, str(error))
+                if self._stop.wait(_LEDGER_PAUSE_S):
+                    return None
+                flight = None
+                continue
+            _log.warning("signal %s was copied before; it is not copied again", signal.signal_id)
+            self._records.known_before(signal.signal_id)
+            return None
+
+    def _try_to_send(self, flight: Flight) -> bool:
+        recorded = False
+        try:
+            committed = self._parts.ledger.begin_plan(flight.run.signal, flight.plan, self.observe_only)
+            if not flight.prepared:
+                # Signed while the disk is waited for; nothing leaves before the plan is committed.
+                flight.prepare()
+            recorded = committed.result()
+        finally:
+            if recorded:
+                crash.reached("plan committed")
+                flight.send()
+                flight.run.begin()
+            else:
+                flight.take_back()
+        return recorded
+
+    def _rotated(self, followers: list[UserBroker]) -> list[Follower]:
+        # A different user leads each time, so that nobody is always last.
+        turn = self._rotation % len(followers) if followers else 0
+        self._rotation += 1
+        return [Follower(entry.user, entry.broker) for entry in followers[turn:] + followers[:turn]]
+
+    def _overtaken(self, signal: TradeSignal) -> bool:
+        """Whether an entry whose order was in doubt, or of an earlier process, comes after the exit of its coins."""
+        if not signal.is_entry:
+            return False
+        if signal.made_ns:
+            return signal.made_ns < self._sold_ns.get((signal.master_account, signal.symbol), 0)
+        return self._sold_after(signal)
+
+    def _sold_after(self, signal: TradeSignal) -> bool:
+        try:
+            exits = self._parts.ledger.views.exits_of(signal.master_account, signal.symbol, signal.timestamp)
+        except LedgerUnavailable:
+            return True  # an entry may be dropped
+        return bool(exits)
+
+    def _rules(self, signal: TradeSignal) -> PlanRules:
+        parts = self._parts
+        now = parts.clock.time()
+        return PlanRules(
+            stopped=parts.gate.reason(),
+            observe_only=self.observe_only,
+            max_user_risk=parts.max_user_risk(),
+            now=now,
+            max_signal_age_s=parts.max_signal_age_s,
+            deadline=now + parts.deadline_s,
+            sold_since=self._overtaken(signal),
+        )
+
+    # -- what became of it ---------------------------------------------------------------------------------------
+
+    def wait_for(self, signal_id: SignalId, timeout_s: float) -> SignalRun | None:
+        """The run of a signal, once no copy of it is on its way any more.
+
+        Returns:
+            None when the signal did not reach the engine in time, or an earlier process copied it; the run as it stands
+            when it only is not done.
+        """
+        return self._records.wait_for(signal_id, timeout_s)
+
+    @property
+    def counters(self) -> EngineCounters:
+        """Counts since the start."""
+        return self._records.counters
+
+    def _announce_planned(self, copy: PlannedCopy) -> None:
+        if copy.state is OrderState.SUBMITTING:
+            self._parts.announcer.copying(copy.account.name)
+            return
+        self._records.skipped(copy.decision.code if isinstance(copy.decision, Refused) else copy.state.lower())
+        self._parts.announcer.not_copying(copy)
+
+    def _copy_answered(self, result: CopyTradeResult) -> None:
+        self._records.answered(result)
+        self._parts.announcer.copy_ended(result)
+
+    def _run_done(self, run: SignalRun) -> None:
+        self._parts.announcer.summary(run.signal, run.results)
+
+
+def start_copy_engine(parts: EngineParts, observe_only: bool = False) -> CopyTradeEngine:
+    """Make a copy engine and start it."""
+    engine = CopyTradeEngine(parts, observe_only)
+    engine.start()
+    return engine

@@ -1,0 +1,102 @@
+"""What lower rooms call and upper rooms provide."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from bot.domain.enums import OrderState, Side
+from bot.domain.ids import AccountId
+from bot.domain.orders import MarketOrder, OrderReport, OrderResult, Refused
+from bot.domain.outcomes import Outcome
+from bot.domain.signals import TradeSignal
+
+
+class Clock(Protocol):
+    """Where time comes from."""
+
+    def time(self) -> float:
+        """Unix seconds."""
+
+    def time_ns(self) -> int:
+        """Unix nanoseconds."""
+
+    def monotonic_ns(self) -> int:
+        """Nanoseconds that never step back."""
+
+
+class Gate(Protocol):
+    """Asked before every order of every account."""
+
+    def check(self, account: AccountId, symbol: str, side: Side) -> Refused | None:
+        """Why this order must not leave now, or None."""
+
+
+class OrderJournal(Protocol):
+    """Where an order is written before and after it is sent."""
+
+    def intend(self, order: MarketOrder) -> None:
+        """Commit a master's order before it is sent; returns once it is safe.
+
+        Raises:
+            LedgerUnavailable: it is not; nothing may be sent.
+        """
+
+    def answered(
+        self, order: MarketOrder, outcome: Outcome, state: OrderState, milliseconds: float | None = None
+    ) -> None:
+        """Write what the venue said, for a copy with its delay after the master's answer; returns at once."""
+
+    def resized(self, order: MarketOrder) -> None:
+        """Write the size that really leaves, where it is not the planned one; returns at once."""
+
+    def settled(self, order: MarketOrder, report: OrderReport, state: OrderState) -> None:
+        """Write the fill; returns at once."""
+
+
+class SignalSink(Protocol):
+    """Takes the signals of master accounts."""
+
+    def expect(self, signal: TradeSignal | None) -> None:
+        """A master's order is on its way, and this is the signal that it will be; None: it came to nothing."""
+
+    def emit(self, signal: TradeSignal) -> bool:
+        """Queue a signal; False when it could not be taken."""
+
+
+class Announcer(Protocol):
+    """Says the lines that operators look for."""
+
+    def connected(self, account: AccountId) -> None:
+        """An account answered with its balances."""
+
+    def emitting(self, signal: TradeSignal) -> None:
+        """A master's trade is about to become a signal."""
+
+    def emitted(self, signal: TradeSignal) -> None:
+        """The signal is in the queue."""
+
+    def not_emitted(self, order: MarketOrder, reason: str) -> None:
+        """The master traded, and nobody will follow."""
+
+    def master_confirmed(self, result: OrderResult) -> None:
+        """A master's order and its fill."""
+
+
+class OrderObserver(Protocol):
+    """Told, in the account's lane, how one order goes on. Must return quickly and raise nothing."""
+
+    @property
+    def since_ns(self) -> int:
+        """Monotonic nanoseconds of the answer to the master's order that is copied; 0 when nothing is."""
+
+    def answered(self, order: MarketOrder, outcome: Outcome, state: OrderState, answered_ns: int) -> None:
+        """The venue answered, or did not."""
+
+    def absent(self, order: MarketOrder) -> bool:
+        """An order in doubt is proven not to be at the venue; whether the observer goes on with it.
+
+        Where it does not, the order ends as FAILED.
+        """
+
+    def settled(self, order: MarketOrder, report: OrderReport | None, state: OrderState) -> None:
+        """Nothing more will happen by itself; ``report`` is None where nothing was placed."""

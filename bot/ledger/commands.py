@@ -1,0 +1,110 @@
+"""What people ask of the running bot, as rows: written by the CLI or the page, taken once by the bot."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from bot.ledger.tables import commands
+
+
+class CommandState(StrEnum):
+    """Where a command is. One that stays ``taken`` was cut off: it is never taken a second time."""
+
+    QUEUED = "queued"
+    TAKEN = "taken"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command. ``result`` is None until it is finished; times are unix seconds."""
+
+    id: int
+    kind: str
+    payload: dict[str, Any]
+    state: CommandState
+    result: dict[str, Any] | None
+    created_at: float
+    taken_at: float | None
+    finished_at: float | None
+
+
+_COLUMNS = (
+    commands.c.id,
+    commands.c.kind,
+    commands.c.payload,
+    commands.c.state,
+    commands.c.result,
+    commands.c.created_at,
+    commands.c.taken_at,
+    commands.c.finished_at,
+)
+
+
+def add_command(connection: Connection, kind: str, payload: str, at: float) -> int:
+    """Queue a command; returns its number."""
+    added = connection.execute(
+        commands.insert().values(kind=kind, payload=payload, state=CommandState.QUEUED.value, created_at=at)
+    )
+    key = added.inserted_primary_key
+    return int(key[0]) if key is not None else 0
+
+
+def is_command_queued(connection: Connection) -> bool:
+    """Whether something waits to be taken."""
+    waiting = select(commands.c.id).where(commands.c.state == CommandState.QUEUED.value).limit(1)
+    return connection.scalar(waiting) is not None
+
+
+def claim_command(connection: Connection, at: float) -> Command | None:
+    """Take the oldest queued command; of two that try, one gets it."""
+    queued = commands.c.state == CommandState.QUEUED.value
+    number = connection.scalar(select(commands.c.id).where(queued).order_by(commands.c.id).limit(1))
+    if number is None:
+        return None
+    claimed = connection.execute(
+        commands.update().where(commands.c.id == number, queued).values(state=CommandState.TAKEN.value, taken_at=at)
+    )
+    return read_command(connection, number) if claimed.rowcount else None
+
+
+def end_command(connection: Connection, number: int, result: str, at: float, *, failed: bool) -> None:
+    """Write the result."""
+    state = CommandState.FAILED if failed else CommandState.DONE
+    connection.execute(
+        commands.update().where(commands.c.id == number).values(state=state.value, result=result, finished_at=at)
+    )
+
+
+def read_command(connection: Connection, number: int) -> Command:
+    """One command.
+
+    Raises:
+        LookupError: there is none of this number.
+    """
+    row = connection.execute(select(*_COLUMNS).where(commands.c.id == number)).one_or_none()
+    if row is None:
+        raise LookupError(f"there is no command {number}")
+    result = None if row.result is None else json.loads(row.result)
+    return Command(
+        row.id,
+        row.kind,
+        json.loads(row.payload),
+        CommandState(row.state),
+        result,
+        row.created_at,
+        row.taken_at,
+        row.finished_at,
+    )
+
+
+def as_json(values: Mapping[str, Any]) -> str:
+    """The text that is stored; Decimals and ids become strings."""
+    return json.dumps(dict(values), default=str, ensure_ascii=False)

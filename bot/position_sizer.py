@@ -1,0 +1,190 @@
+"""How much a user trades: pure Decimal in, ``Sized`` or ``Refused`` out, never an exception.
+
+Entry: ``user_size = master_size x user_balance / master_balance``, then the user's limits, then the instrument's step.
+Exit: the fraction of its position that the master sold, of the coins that copying bought for the user.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_DOWN, Decimal, DecimalException, localcontext
+from typing import Any
+
+from bot.domain.enums import SizeType
+from bot.domain.errors import InvalidAmount
+from bot.domain.instruments import Instrument
+from bot.domain.money import DOLLARS, ONE, ZERO, plain, positive, to_decimal, usd
+from bot.domain.orders import Refused, Sized
+
+#: The smallest entry, US dollars.
+MIN_POSITION_USD = Decimal(1)
+
+_CENT = Decimal("0.01")
+
+#: Digits to compute with: nothing may be rounded up to the next step on the way to being rounded down.
+_DIGITS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class EntryLimits:
+    """What bounds a user's entry after the proportion.
+
+    Attributes:
+        multiplier: the user's own factor.
+        max_user_risk: share of the balance that one trade may use.
+        max_trade_usd: absolute cap, US dollars; None for none.
+        quote_available: what the user can pay with, in the symbol's quote currency; None skips the check.
+        fee_rate: taker fee on top of the cost; 0.0026 is 0.26 %.
+    """
+
+    multiplier: Decimal = ONE
+    max_user_risk: Decimal = Decimal("0.10")
+    max_trade_usd: Decimal | None = None
+    quote_available: Decimal | None = None
+    fee_rate: Decimal = ZERO
+
+
+def calculate_user_position_size(
+    master_size: Any,
+    master_balance: Any,
+    user_balance: Any,
+    size_type: SizeType | str = SizeType.QUOTE,
+    *,
+    price: Any,
+    instrument: Instrument,
+    limits: EntryLimits | None = None,
+    min_position_usd: Decimal = MIN_POSITION_USD,
+) -> Sized | Refused:
+    """A user's size for a master's entry.
+
+    Args:
+        master_size: in the unit that ``size_type`` names.
+        master_balance: trading balance before the trade, US dollars.
+        user_balance: likewise, of the user.
+        price: quote per base.
+        instrument: of the user's venue.
+        limits: the user's own.
+        min_position_usd: entries worth less are refused.
+
+    Returns:
+        Base quantity, rounded down to the lot step; or the reason why there is none.
+    """
+    limits = limits or EntryLimits()
+    try:
+        size, master, rate = (
+            positive(master_size, "master size"),
+            to_decimal(master_balance, "master balance"),
+            positive(price, "price"),
+        )
+        user = to_decimal(user_balance, "user balance")
+        unit = SizeType(size_type)
+        risk = _valid_share(limits.max_user_risk)
+        factor = positive(limits.multiplier, "multiplier")
+    except (InvalidAmount, ValueError) as error:
+        return Refused("invalid input", str(error))
+    if master <= 0:
+        return Refused("master balance unknown", f"was {plain(master)}")
+    if user <= 0:
+        return Refused("no balance", f"trading balance is {usd(user)}")
+    if instrument.quote not in DOLLARS:
+        return Refused("quote currency not supported", f"{instrument.quote}; entries are paid in {', '.join(DOLLARS)}")
+    try:
+        with localcontext(prec=_DIGITS, rounding=ROUND_DOWN):
+            proportional = size * user * factor / master
+            wanted = proportional if unit is SizeType.BASE else proportional / rate
+            return _bounded(wanted, rate, user, risk, limits, instrument, min_position_usd)
+    except DecimalException as error:
+        return Refused("invalid input", f"the size cannot be computed ({type(error).__name__})")
+
+
+def _valid_share(share: Decimal) -> Decimal:
+    value = positive(share, "MAX_USER_RISK")
+    if value > ONE:
+        raise InvalidAmount(f"invalid MAX_USER_RISK, must be at most 1, was {share}")
+    return value
+
+
+def _bounded(
+    wanted: Decimal,
+    price: Decimal,
+    user_balance: Decimal,
+    risk: Decimal,
+    limits: EntryLimits,
+    instrument: Instrument,
+    min_position_usd: Decimal,
+) -> Sized | Refused:
+    quote_caps = [(risk * user_balance, f"capped at {risk * 100:f} % of the balance")]
+    if limits.max_trade_usd is not None:
+        quote_caps.append((limits.max_trade_usd, f"capped at max_trade_usd {usd(limits.max_trade_usd)}"))
+    if limits.quote_available is not None:
+        payable = max(limits.quote_available, ZERO) / (ONE + limits.fee_rate)
+        quote_caps.append((payable, f"capped by the {instrument.quote} available"))
+    value, note = wanted * price, ""
+    for cap, text in quote_caps:
+        if value > cap:
+            value, wanted, note = cap, cap / price, text
+    quantity = instrument.floor_size(wanted)
+    # The master's own size was rounded down by up to one lot, which must not push a dollar below a dollar; where lots
+    # are coarse, half a dollar must not pass for one either.
+    if value + min(instrument.lot_step * price, _CENT) < min_position_usd:
+        return Refused("below minimum", f"{usd(value)} is less than the {usd(min_position_usd)} minimum")
+    if quantity <= 0 or instrument.is_below_minimum(quantity, price):
+        return Refused("below minimum", _minimum_text(quantity, price, instrument))
+    return Sized(quantity, quantity * price, note)
+
+
+def calculate_user_exit_size(
+    master_sold: Any,
+    master_position_before: Any,
+    copied_coins: Any,
+    *,
+    price: Any,
+    instrument: Instrument,
+) -> Sized | Refused:
+    """A user's size for a master's exit: the same fraction, of copied coins only, without a cap.
+
+    Args:
+        master_sold: base.
+        master_position_before: the master's coins before it sold, base; None when not known.
+        copied_coins: what copying bought for the user and still holds, base.
+        price: quote per base.
+        instrument: of the user's venue.
+
+    Returns:
+        Base quantity; all copied coins when the rest would be dust; or the reason why there is none.
+    """
+    try:
+        coins, sold, rate = (
+            to_decimal(copied_coins, "copied coins"),
+            positive(master_sold, "master size"),
+            positive(price, "price"),
+        )
+        if coins <= 0:
+            return Refused("nothing to sell", f"copying holds no {instrument.base} for this user")
+        # An exit is never dropped for a position that reads as nothing: then the master has sold all of it.
+        position = to_decimal(master_position_before, "master position before the trade")
+        with localcontext(prec=_DIGITS, rounding=ROUND_DOWN):
+            part = coins if sold >= position else coins * sold / position
+            return _sold(part, coins, rate, instrument)
+    except InvalidAmount as error:
+        return Refused("invalid input", str(error))
+    except DecimalException as error:
+        return Refused("invalid input", f"the size cannot be computed ({type(error).__name__})")
+
+
+def _sold(part: Decimal, coins: Decimal, price: Decimal, instrument: Instrument) -> Sized | Refused:
+    quantity, note = instrument.floor_size(part), ""
+    everything = instrument.floor_size(coins)
+    rest = everything - quantity
+    if rest > 0 and instrument.is_below_minimum(rest, price):
+        quantity, note = everything, "the rest would be dust"
+    if quantity <= 0 or instrument.is_below_minimum(quantity, price):
+        return Refused("below minimum", _minimum_text(quantity, price, instrument) + "; kept for the next exit")
+    return Sized(quantity, quantity * price, note)
+
+
+def _minimum_text(quantity: Decimal, price: Decimal, instrument: Instrument) -> str:
+    return (
+        f"{plain(quantity)} {instrument.base} ({usd(quantity * price)}) is less than the venue's minimum of "
+        f"{plain(instrument.minimum_size)} {instrument.base} or {plain(instrument.minimum_cost)} {instrument.quote}"
+    )

@@ -1,0 +1,1 @@
+"""What the operator set: environment, users, credentials. Read once, checked, then handed down."""

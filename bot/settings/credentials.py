@@ -1,0 +1,70 @@
+"""Keys of accounts, out of the environment. They have no string form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from bot.domain.enums import BrokerType
+from bot.domain.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """One account's key and secret, and the name that they were found under (``KRAKEN_USER_TANIA``)."""
+
+    api_key: SecretStr
+    api_secret: SecretStr
+    found_as: str
+
+
+_MASTER_PREFIXES: dict[BrokerType, tuple[str, ...]] = {
+    BrokerType.KRAKEN: ("KRAKEN_MASTER", "KRAKEN"),
+    BrokerType.COINBASE: ("COINBASE",),
+    BrokerType.ALPACA: ("ALPACA",),
+}
+
+
+def master_credentials(environment: Mapping[str, str], venue: BrokerType) -> Credentials | None:
+    """The master's key of a venue; None when neither half of it is set.
+
+    Raises:
+        SettingsError: only one half is set.
+    """
+    return _first_found(environment, _MASTER_PREFIXES[venue])
+
+
+def user_credentials(environment: Mapping[str, str], venue: BrokerType, user_id: str) -> Credentials:
+    """A user's key; the whole ``user_id`` (``..._USER_DAIVON_FRAZIER``) wins over its first part (``..._USER_DAIVON``).
+
+    Raises:
+        SettingsError: none is set, or only one half.
+    """
+    prefixes = _user_prefixes(venue, user_id)
+    found = _first_found(environment, prefixes)
+    if found is None:
+        shortest = prefixes[-1]
+        raise SettingsError(
+            f"{shortest}_API_KEY is not set; put it and {shortest}_API_SECRET into the environment or .env"
+        )
+    return found
+
+
+def _user_prefixes(venue: BrokerType, user_id: str) -> tuple[str, ...]:
+    whole = re.sub(r"[^A-Za-z0-9]", "_", user_id).upper()
+    first = whole.split("_")[0]
+    return tuple(f"{venue.upper()}_USER_{name}" for name in dict.fromkeys((whole, first)))
+
+
+def _first_found(environment: Mapping[str, str], prefixes: tuple[str, ...]) -> Credentials | None:
+    for prefix in prefixes:
+        key, secret = (environment.get(f"{prefix}_API_{part}", "").strip() for part in ("KEY", "SECRET"))
+        if key and secret:
+            return Credentials(SecretStr(key), SecretStr(secret), prefix)
+        if key or secret:
+            missing = "SECRET" if key else "KEY"
+            raise SettingsError(f"{prefix}_API_{missing} is not set, but its other half is")
+    return None

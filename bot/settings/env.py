@@ -1,0 +1,208 @@
+"""The environment and ``.env``, read once."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit, urlunsplit
+
+from dotenv import dotenv_values
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from bot.domain.enums import BrokerType
+from bot.domain.errors import SettingsError
+from bot.domain.ids import AccountId
+from bot.settings.credentials import Credentials, master_credentials, user_credentials
+from bot.settings.users import Problem, UserSettings, load_users
+
+
+def _safe_url(url: str) -> str:
+    parts = urlsplit(url)
+    # A name and password in front of the host are nobody's to read.
+    shown = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    if not parts.hostname or parts.scheme not in ("http", "https"):
+        raise ValueError(f"must be a URL such as https://api.example.com, was {shown!r}")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        raise ValueError(f"plain http is allowed to this machine only (127.0.0.1, localhost), was {shown!r}; use https")
+    return url.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+VenueUrl = Annotated[str, AfterValidator(_safe_url)]
+
+
+class Environment(BaseModel):
+    """The settings that are not keys. Every field is an environment variable of the same name in capitals."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    kraken_api_url: VenueUrl = "https://api.kraken.com"
+    kraken_tier: Literal["Starter", "Intermediate", "Pro"] = "Starter"
+    nija_data_dir: Path = Path("data")
+    nija_users_dir: Path = Path("config/users")
+    ledger_url: Annotated[str, Field(repr=False)] = ""
+    system_disabled: bool = False
+    observe_only: bool = False
+    http_session: Literal["curl", "requests"] = "curl"
+    connect_timeout_s: Annotated[float, Field(gt=0, le=30)] = 3.05
+    read_timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0
+    order_deadline_s: Annotated[float, Field(ge=2, le=60)] = 5.0
+    order_settle_s: Annotated[float, Field(ge=0, le=300)] = 8.0
+    nija_crash_at: str = ""
+    max_signal_age_s: Annotated[float, Field(gt=0, le=86_400)] = 60.0
+    balance_refresh_s: Annotated[float, Field(gt=0, le=86_400)] = 60.0
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("kraken_tier", mode="before")
+    @classmethod
+    def _capitalised(cls, value: str) -> str:
+        return value.capitalize()
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: str) -> str:
+        return value.upper()
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSettings:
+    """One account that is to be connected. ``user`` is None for a master."""
+
+    account: AccountId
+    credentials: Credentials
+    user: UserSettings | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the operator set, checked.
+
+    Attributes:
+        masters: accounts that lead; venues without credentials are not in it.
+        users: enabled users with credentials.
+        problems: what was left out and why; the rest runs.
+    """
+
+    environment: Environment
+    masters: tuple[AccountSettings, ...]
+    users: tuple[AccountSettings, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def accounts(self) -> tuple[AccountSettings, ...]:
+        """Masters first, then users."""
+        return self.masters + self.users
+
+
+def load_settings(variables: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Settings:
+    """Read the settings.
+
+    Args:
+        variables: instead of the process's environment.
+        dotenv: a file that fills in what the environment does not say; None for no file.
+
+    Raises:
+        SettingsError: a setting that every account needs is wrong; the text names it.
+    """
+    merged = _merged(variables, dotenv)
+    environment = _environment(merged)
+    masters, problems = _masters(merged)
+    entries, user_problems = load_users(environment.nija_users_dir)
+    users, credential_problems = _users(merged, [user for user in entries if user.enabled], masters)
+    return Settings(environment, tuple(masters), tuple(users), tuple(problems + user_problems + credential_problems))
+
+
+def _merged(variables: Mapping[str, str] | None, dotenv: Path | None) -> dict[str, str]:
+    present = os.environ if variables is None else variables
+    return _from_file(dotenv) | dict(present)
+
+
+def _from_file(dotenv: Path | None) -> dict[str, str]:
+    if dotenv is None or not dotenv.is_file():
+        return {}
+    try:
+        # A dollar sign in a secret is a dollar sign.
+        found = dotenv_values(dotenv, interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{dotenv}: cannot be read ({error})") from None
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _environment(merged: Mapping[str, str]) -> Environment:
+    chosen = {name: merged[name.upper()] for name in Environment.model_fields if merged.get(name.upper(), "").strip()}
+    try:
+        return Environment.model_validate(chosen)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        message = fault["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"{str(fault['loc'][0]).upper()}: {message} (environment or .env)") from None
+
+
+def _masters(merged: Mapping[str, str]) -> tuple[list[AccountSettings], list[Problem]]:
+    found: list[AccountSettings] = []
+    problems: list[Problem] = []
+    for venue in BrokerType:
+        account = AccountId.master(venue)
+        try:
+            credentials = master_credentials(merged, venue)
+        except SettingsError as error:
+            problems.append(Problem(str(account), str(error)))
+            continue
+        if credentials is not None:
+            found.append(AccountSettings(account, credentials))
+    return found, problems
+
+
+def _users(
+    merged: Mapping[str, str], entries: list[UserSettings], masters: list[AccountSettings]
+) -> tuple[list[AccountSettings], list[Problem]]:
+    found: list[AccountSettings] = []
+    problems: list[Problem] = []
+    for user in entries:
+        try:
+            credentials = user_credentials(merged, user.venue, user.user_id)
+        except SettingsError as error:
+            problems.append(Problem(user.place, str(error)))
+            continue
+        found.append(AccountSettings(user.account, credentials, user))
+    usable, shared = _without_shared_keys(found, masters)
+    return usable, problems + shared
+
+
+def _without_shared_keys(
+    users: list[AccountSettings], masters: list[AccountSettings]
+) -> tuple[list[AccountSettings], list[Problem]]:
+    # Two accounts with one key would fight over its nonce, and copy twice into the same money.
+    names = Counter(account.credentials.found_as for account in users)
+    keys = Counter(account.credentials.api_key.get_secret_value() for account in (*users, *masters))
+    usable: list[AccountSettings] = []
+    problems: list[Problem] = []
+    for account in users:
+        name = account.credentials.found_as
+        assert account.user is not None
+        if names[name] > 1:
+            others = ", ".join(
+                sorted(a.account.name for a in users if a.credentials.found_as == name and a is not account)
+            )
+            text = (
+                f"{name}_API_KEY is also the name that {others} resolves to; use the whole user_id in capitals for each"
+            )
+            problems.append(Problem(account.user.place, text))
+        elif keys[account.credentials.api_key.get_secret_value()] > 1:
+            problems.append(Problem(account.user.place, f"{name}_API_KEY holds a key that another account uses too"))
+        else:
+            usable.append(account)
+    return usable, problems

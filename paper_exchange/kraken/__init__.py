@@ -1,0 +1,1 @@
+"""Kraken's Spot REST protocol in front of the core."""

@@ -1,0 +1,53 @@
+"""One paper exchange for all houses; each test has a house of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.house import House
+from tests.paper_exchange.client import Paper, running
+
+_SETTINGS = {"latency_ms": 0, "read_lag_s": 0, "fee_rate": "0.0026", "rate_limits": True, "system_status": "online"}
+
+MakeHouse = Callable[..., House]
+
+
+@pytest.fixture(scope="session")
+def _exchange() -> Iterator[Paper]:
+    with running("--prices", "fixed") as paper:
+        yield paper
+
+
+@pytest.fixture
+def paper(_exchange: Paper) -> Paper:
+    """A quiet exchange: BTC-USD at 50,000 with a spread of 10, no faults, rate limits as at the venue."""
+    _exchange.patch("/settings", **_SETTINGS)
+    _exchange.delete("/faults")
+    _exchange.delete("/requests")
+    _exchange.patch("/market/BTC-USD", price="50000", spread="10", depth=None, status="online")
+    return _exchange
+
+
+@pytest.fixture
+def make_house(paper: Paper, tmp_path: Path) -> Iterator[MakeHouse]:
+    houses: list[House] = []
+
+    def make(**more: Any) -> House:
+        house = House(paper, tmp_path, **more)
+        houses.append(house)
+        return house
+
+    yield make
+    paper.delete("/faults")
+    for house in houses:
+        house.close()
+
+
+@pytest.fixture
+def house(make_house: MakeHouse) -> House:
+    """A master with $10,000, anna with $1,000 and bert with $500."""
+    return make_house()

@@ -1,0 +1,101 @@
+"""A master, users and the real program, with troubles at the exchange; and what both sides have written down."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from tests.e2e.house import House, Running
+from tests.paper_exchange.client import eventually
+
+#: A test that passes never waits for it.
+SETTLED_WITHIN_S = 45.0
+#: States in which something is still to be found out.
+UNSETTLED = frozenset({"SUBMITTING", "UNKNOWN", "ACCEPTED"})
+#: Short times, so that what is to be proven is proven soon; deadline and settling time are the least that is allowed.
+QUICK = {"ORDER_DEADLINE_S": "2", "ORDER_SETTLE_S": "1", "READ_TIMEOUT_S": "2", "CONNECT_TIMEOUT_S": "2"}
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Town(House):
+    """A house whose answers get lost.
+
+    Users are named by what happens to them; environment variables are ``QUICK``'s unless the test says otherwise.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.variables = {**QUICK, **self.variables}
+
+    # -- troubles ------------------------------------------------------------------------------------------------
+
+    def strike(self, who: str, kind: str, **more: Any) -> int:
+        """Arm a fault for one account; an order is struck unless ``method`` says otherwise."""
+        return self.paper.fault(kind, account=self.logins[who].name, **{"method": "AddOrder", **more})
+
+    # -- life ----------------------------------------------------------------------------------------------------
+
+    def start(self) -> Running:
+        """The running bot, ready to trade; it runs until it is stopped, or the test is over."""
+        running = self.begin("run")
+        running.wait_until_said("✅ KRAKEN COPY TRADING SYSTEM READY")
+        return running
+
+    # -- trades --------------------------------------------------------------------------------------------------
+
+    def trade(self, *arguments: str) -> Running:
+        """The master trades: ``buy``, ``BTC-USD``, ``--usd``, ``500``; returns when its signal is recorded."""
+        before = len(self.rows("signals"))
+        command = self.begin("trade", *arguments, "--json")
+        eventually(lambda: len(self.rows("signals")) > before, SETTLED_WITHIN_S)
+        return command
+
+    def buy(self, usd: str = "500") -> None:
+        """The master buys bitcoin for so many dollars, and everything about it is settled."""
+        self.trade("buy", "BTC-USD", "--usd", usd)
+        self.until_settled()
+
+    def sell_all(self) -> None:
+        """The master sells all its bitcoin, and everything about it is settled."""
+        self.trade("sell", "BTC-USD", "--quantity", f"{self.held('master'):f}")
+        self.until_settled()
+
+    def until_settled(self, within_s: float = SETTLED_WITHIN_S, waiting: int = 0) -> None:
+        """Wait until nothing is unknown any more, and no more orders than ``waiting`` wait."""
+
+        def settled() -> bool:
+            states = [row["state"] for row in self.rows("copies") + self.rows("master_orders")]
+            return not UNSETTLED & set(states) and states.count("PLANNED") <= waiting
+
+        eventually(settled, within_s)
+
+    # -- the ledger ----------------------------------------------------------------------------------------------
+
+    def rows(self, table: str) -> list[Row]:
+        """All rows of one table of the ledger, read past the program; none while there is no ledger."""
+        if not self.ledger.exists():
+            return []
+        with closing(sqlite3.connect(f"file:{self.ledger}?mode=rw", uri=True, timeout=5)) as connection:
+            connection.row_factory = sqlite3.Row
+            found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+            return [dict(row) for row in connection.execute(f"SELECT * FROM {table}")] if found else []
+
+    def copies(self, who: str) -> list[Row]:
+        """One user's copies, oldest first."""
+        rows = [row for row in self.rows("copies") if row["user_id"] == who]
+        return sorted(rows, key=lambda row: (row["planned_at"], row["leg"]))
+
+    def last_copy(self, who: str) -> Row:
+        """One user's latest copy."""
+        return self.copies(who)[-1]
+
+    # -- the exchange --------------------------------------------------------------------------------------------
+
+    def sent(self, who: str) -> list[Row]:
+        """Every order of one account that arrived at the exchange, executed or not."""
+        found: list[Row] = self.paper.get(f"/requests?method=AddOrder&account={self.logins[who].name}")["requests"]
+        return found

@@ -1,0 +1,90 @@
+"""The kill switch and what people ask of the running bot."""
+
+from __future__ import annotations
+
+import threading
+from decimal import Decimal
+
+import pytest
+
+from bot.domain.ids import SignalId
+from bot.ledger.commands import CommandState
+from bot.ledger.journal import Ledger
+from tests.unit.ledger.builders import NOW, SetClock
+
+
+def test_the_switch_is_off_until_it_is_set(ledger: Ledger) -> None:
+    assert ledger.kill_switch() is None
+
+
+def test_the_switch_says_why_and_by_whom(ledger: Ledger) -> None:
+    ledger.set_kill_switch("prices look wrong", "operator")
+
+    switch = ledger.kill_switch()
+    assert switch is not None
+    assert (switch.reason, switch.set_by, switch.set_at) == ("prices look wrong", "operator", NOW)
+    assert ledger.views.kill_switch() == switch
+
+
+def test_the_latest_reason_stands(ledger: Ledger) -> None:
+    ledger.set_kill_switch("first", "a")
+    ledger.set_kill_switch("second", "b")
+
+    switch = ledger.kill_switch()
+    assert switch is not None
+    assert (switch.reason, switch.set_by) == ("second", "b")
+
+
+def test_a_lifted_switch_is_off_and_lifting_it_again_does_no_harm(ledger: Ledger) -> None:
+    ledger.set_kill_switch("pause", "operator")
+    ledger.lift_kill_switch("operator")
+    ledger.lift_kill_switch("operator")
+
+    assert ledger.kill_switch() is None
+
+
+def test_commands_are_taken_in_the_order_in_which_they_were_asked_for(ledger: Ledger, clock: SetClock) -> None:
+    first = ledger.post_command("trade", {"symbol": "BTC-USD", "size": Decimal("0.015"), "id": SignalId("x")})
+    second = ledger.post_command("pause", {"user": "daivon_frazier"})
+    clock.now += 1
+
+    taken = [ledger.take_command(), ledger.take_command(), ledger.take_command()]
+
+    assert [command and command.id for command in taken] == [first, second, None]
+    assert taken[0] is not None
+    assert taken[0].payload == {"symbol": "BTC-USD", "size": "0.015", "id": "x"}
+    assert (taken[0].state, taken[0].created_at, taken[0].taken_at) == (CommandState.TAKEN, NOW, NOW + 1)
+
+
+@pytest.mark.parametrize(("failed", "state"), [(False, CommandState.DONE), (True, CommandState.FAILED)])
+def test_whoever_asked_reads_the_result(ledger: Ledger, failed: bool, state: CommandState) -> None:
+    number = ledger.post_command("trade", {})
+    assert ledger.command(number).result is None
+    ledger.take_command()
+
+    ledger.finish_command(number, {"copied": 2}, failed=failed)
+
+    done = ledger.command(number)
+    assert (done.state, done.result, done.finished_at) == (state, {"copied": 2}, NOW)
+
+
+def test_of_many_that_try_one_gets_the_command(ledger: Ledger) -> None:
+    numbers = {ledger.post_command("trade", {"number": number}) for number in range(10)}
+    taken: list[int] = []
+
+    def take() -> None:
+        while (command := ledger.take_command()) is not None:
+            taken.append(command.id)
+
+    threads = [threading.Thread(target=take) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(taken) == sorted(numbers)
+
+
+def test_a_command_that_is_not_there_is_an_error(ledger: Ledger) -> None:
+    with pytest.raises(LookupError, match="no command 7"):
+        ledger.command(7)

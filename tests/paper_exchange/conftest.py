@@ -1,0 +1,51 @@
+"""One exchange for all tests of this folder, put back to its beginnings before each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.paper_exchange.client import Paper, Trader, running
+
+_SETTINGS = {
+    "latency_ms": 0,
+    "read_lag_s": 0,
+    "fee_rate": "0.0026",
+    "rate_limits": False,
+    "public_rate_per_s": None,
+    "price_interval_s": 1,
+    "system_status": "online",
+    "deadline_enforced": True,
+    "clock_offset_s": 0,
+}
+
+
+@pytest.fixture(scope="session")
+def _exchange() -> Iterator[Paper]:
+    with running("--prices", "fixed") as paper:
+        yield paper
+
+
+@pytest.fixture
+def paper(_exchange: Paper) -> Paper:
+    """A quiet exchange: BTC-USD at 50,000 with a spread of 10, no faults, no rate limits."""
+    _exchange.patch("/settings", **_SETTINGS)
+    _exchange.delete("/faults")
+    _exchange.delete("/requests")
+    _exchange.patch(
+        "/market/BTC-USD",
+        price="50000",
+        spread="10",
+        depth=None,
+        status="online",
+        minimum_size="0.00005",
+        minimum_cost="0.5",
+    )
+    return _exchange
+
+
+@pytest.fixture
+def trader(paper: Paper) -> Trader:
+    """A fresh account with 100,000 USD and 1 BTC."""
+    return paper.open()

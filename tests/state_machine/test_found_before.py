@@ -1,0 +1,98 @@
+"""What playing has found, made small: each is played as it was found, to its rest."""
+
+from __future__ import annotations
+
+from tests.state_machine.events import Buy, Event, FailReads, Kill, Sell, Wait
+from tests.state_machine.fates import GOOD, Death, Fate, Way
+from tests.state_machine.machine import CopyTrading
+
+#: An event, what becomes of the users' orders, and when the process dies.
+Step = tuple[Event, list[Fate], Death | None]
+
+
+def quietly(event: Event) -> Step:
+    return event, [], None
+
+
+def play(names: list[str], *steps: Step) -> None:
+    """Teardown plays to the rest, and checks it."""
+    machine = CopyTrading()
+    try:
+        machine.begin(names=names, traded=["BTC-USD", "SOL-USD", "DOGE-USD"], without=set())
+        for event, coming, death in steps:
+            machine.happens(event, coming, death)
+            machine.nothing_is_wrong()
+    finally:
+        machine.teardown()
+
+
+def test_a_fill_of_an_earlier_process_is_not_counted_twice_in_the_masters_position() -> None:
+    buy = Buy("BTC-USD", 300)
+    play(
+        ["handy"],
+        quietly(buy),
+        quietly(Buy("BTC-USD", 300, Fate(shown_after_s=0.7))),
+        quietly(Kill(0, 1)),
+        quietly(buy),
+        quietly(Sell("BTC-USD", "1")),
+    )
+
+
+def test_what_the_venue_cancels_of_an_exit_is_sold_by_a_further_leg() -> None:
+    play(
+        ["handy"],
+        quietly(Buy("BTC-USD", 300)),
+        (Sell("BTC-USD", "1"), [Fate(part=GOOD.part / 2)], None),
+    )
+
+
+def test_a_buy_in_doubt_does_not_count_in_the_masters_position() -> None:
+    play(
+        ["large"],
+        quietly(Buy("DOGE-USD", 300)),
+        quietly(Buy("DOGE-USD", 300, Fate(Way.LOST, answer_takes_s=30.0))),
+        quietly(Sell("DOGE-USD", "1")),
+    )
+
+
+def test_an_exit_leaves_before_the_later_one_that_counts_on_a_later_buy() -> None:
+    play(
+        ["keeper"],
+        (Buy("SOL-USD", 2_000), [], Death(at=8, kept=0, again=16)),
+        quietly(Buy("SOL-USD", 2_000)),
+        quietly(Sell("SOL-USD", "0.3")),
+        quietly(Buy("SOL-USD", 12_000)),
+        (Sell("SOL-USD", "1"), [Fate(Way.ANSWER_LOST)], None),
+    )
+
+
+def test_a_buy_that_is_filled_after_a_restart_gets_the_exit_that_was_planned_without_it() -> None:
+    play(
+        ["plain", "large"],
+        (Buy("BTC-USD", 2_000), [Fate(Way.LOST), Fate(Way.LATE, done_after_s=20.0)], None),
+        quietly(Wait(13.0)),
+        quietly(Buy("BTC-USD", 300)),
+        quietly(Sell("BTC-USD", "1")),
+        (Wait(13.0), [Fate(Way.UNREACHABLE), Fate(Way.ANSWER_LOST)], Death(at=31, kept=2)),
+    )
+
+
+def test_a_buy_that_is_found_after_a_restart_is_not_copied_after_its_exit() -> None:
+    play(
+        ["handy"],
+        quietly(Buy("BTC-USD", 300)),
+        quietly(Buy("BTC-USD", 300, Fate(Way.ANSWER_LOST))),
+        quietly(Kill(0, None)),
+        quietly(FailReads(0, 1.0, Way.ANSWER_LOST)),
+        quietly(Sell("BTC-USD", "1")),
+    )
+
+
+def test_fills_that_become_known_out_of_order_leave_the_right_position() -> None:
+    play(
+        ["keeper"],
+        quietly(Buy("BTC-USD", 2_000, Fate(shown_after_s=8.0))),
+        quietly(Sell("BTC-USD", "1")),
+        quietly(Buy("BTC-USD", 2_000)),
+        quietly(Sell("BTC-USD", "1")),
+    )

@@ -1,0 +1,135 @@
+"""Accounts connect at the same time; one that hangs keeps neither the others nor the end of the process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.broker_manager import BrokerManager
+from tests.fakes.trace import PATIENCE_S
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+class Connecting:
+    """What the manager needs of a broker that connects."""
+
+    def __init__(self, name: str, work: Callable[[float], Any] = lambda _: True) -> None:
+        self.name = name
+        self._work = work
+
+    def connect(self, timeout_s: float) -> bool:
+        return bool(self._work(timeout_s))
+
+
+def connect(brokers: list[Connecting], timeout_s: float = PATIENCE_S) -> list[str]:
+    """Connects them; the names in the order in which they were through."""
+    through: list[str] = []
+    here = threading.current_thread()
+
+    def progress(broker: Any) -> None:
+        assert threading.current_thread() is here
+        through.append(broker.name)
+
+    BrokerManager().connect(timeout_s, progress, brokers)  # type: ignore[arg-type]
+    return through
+
+
+def test_all_are_connected_and_each_is_told_of_in_the_callers_thread() -> None:
+    names = [f"user {number}" for number in range(100)]
+    assert sorted(connect([Connecting(name) for name in names])) == sorted(names)
+
+
+def test_with_nobody_to_connect_there_is_nothing_to_wait_for() -> None:
+    assert connect([]) == []
+
+
+def test_every_one_gets_the_whole_time() -> None:
+    seen: list[float] = []
+    connect([Connecting("anna", lambda timeout_s: seen.append(timeout_s)) for _ in range(50)], 7.0)
+    assert seen == [7.0] * 50
+
+
+def test_one_that_hangs_comes_last_and_delays_nobody() -> None:
+    others_through = threading.Event()
+    slow = Connecting("slow", lambda timeout_s: others_through.wait(timeout_s))
+    others = [Connecting(f"user {number}") for number in range(60)]
+    through: list[str] = []
+
+    def progress(broker: Any) -> None:
+        through.append(broker.name)
+        if len(through) == 60:
+            others_through.set()
+
+    BrokerManager().connect(PATIENCE_S, progress, [slow, *others])  # type: ignore[list-item]
+    assert through[-1] == "slow"
+
+
+def test_no_more_than_a_few_connect_at_once() -> None:
+    lock, inside, most = threading.Lock(), [0], [0]
+
+    def work(_: float) -> None:
+        with lock:
+            inside[0] += 1
+            most[0] = max(most[0], inside[0])
+        time.sleep(0.005)
+        with lock:
+            inside[0] -= 1
+
+    connect([Connecting("anna", work) for _ in range(100)])
+    assert 1 < most[0] <= 32
+
+
+@pytest.mark.parametrize("error", [ValueError("a bug"), SystemExit(3)])
+def test_a_fault_of_the_program_reaches_the_caller(error: BaseException) -> None:
+    def fail(_: float) -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        connect([Connecting("anna"), Connecting("bert", fail)])
+
+
+def test_who_gives_up_leaves_no_account_that_begins_afterwards() -> None:
+    go, begun = threading.Event(), list[str]()
+
+    def wait(_: float) -> None:
+        begun.append("")
+        assert go.wait(PATIENCE_S)
+
+    def interrupt(_: Any) -> None:
+        raise KeyboardInterrupt
+
+    brokers = [Connecting("first"), *(Connecting("waiting", wait) for _ in range(100))]
+    with pytest.raises(KeyboardInterrupt):
+        BrokerManager().connect(PATIENCE_S, interrupt, brokers)  # type: ignore[arg-type]
+    threads = [thread for thread in threading.enumerate() if thread.name == "connect"]
+    go.set()
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    assert len(begun) <= 32
+
+
+def test_a_venue_that_hangs_does_not_keep_the_process_from_ending() -> None:
+    program = """
+import threading
+from bot.broker_manager import BrokerManager
+class Hung:
+    def connect(self, timeout_s): threading.Event().wait(30)
+class Well:
+    def connect(self, timeout_s): return True
+def give_up(broker): raise KeyboardInterrupt
+BrokerManager().connect(30, give_up, [Hung(), Well()])
+"""
+    began = time.monotonic()
+    ended = subprocess.run(
+        [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "KeyboardInterrupt" in ended.stderr
+    assert time.monotonic() - began < 20
