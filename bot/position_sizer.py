@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal, DecimalException, localcontext
 from typing import Any
 
-from bot.domain.enums import SizeType
+from bot.domain.enums import Side, SizeType
 from bot.domain.errors import InvalidAmount
 from bot.domain.instruments import Instrument
 from bot.domain.money import DOLLARS, ONE, ZERO, plain, positive, to_decimal, usd
@@ -123,14 +123,17 @@ def _bounded(
     for cap, text in quote_caps:
         if value > cap:
             value, wanted, note = cap, cap / price, text
-    quantity = instrument.floor_size(wanted)
+    spent = instrument.floor_value(value)
+    quantity = instrument.floor_size(wanted if instrument.quote_step is None else spent / price)
     # The master's own size was rounded down by up to one lot, which must not push a dollar below a dollar; where lots
     # are coarse, half a dollar must not pass for one either.
     if value + min(instrument.lot_step * price, _CENT) < min_position_usd:
         return Refused("below minimum", f"{usd(value)} is less than the {usd(min_position_usd)} minimum")
-    if quantity <= 0 or instrument.is_below_minimum(quantity, price):
-        return Refused("below minimum", _minimum_text(quantity, price, instrument))
-    return Sized(quantity, quantity * price, note)
+    # Where buys are sized in quote, the quantity is what the money would buy, and its rounding is no smaller order.
+    worth = quantity * price if instrument.quote_step is None else spent
+    if quantity < instrument.minimum_size or quantity <= 0 or worth < instrument.minimum_cost:
+        return Refused("below minimum", _minimum_text(quantity, price, instrument, Side.BUY))
+    return Sized(quantity, worth, note)
 
 
 def calculate_user_exit_size(
@@ -176,15 +179,18 @@ def _sold(part: Decimal, coins: Decimal, price: Decimal, instrument: Instrument)
     quantity, note = instrument.floor_size(part), ""
     everything = instrument.floor_size(coins)
     rest = everything - quantity
-    if rest > 0 and instrument.is_below_minimum(rest, price):
+    if rest > 0 and instrument.is_below_minimum(rest, price, Side.SELL):
         quantity, note = everything, "the rest would be dust"
-    if quantity <= 0 or instrument.is_below_minimum(quantity, price):
-        return Refused("below minimum", _minimum_text(quantity, price, instrument) + "; kept for the next exit")
+    if quantity <= 0 or instrument.is_below_minimum(quantity, price, Side.SELL):
+        return Refused(
+            "below minimum", _minimum_text(quantity, price, instrument, Side.SELL) + "; kept for the next exit"
+        )
     return Sized(quantity, quantity * price, note)
 
 
-def _minimum_text(quantity: Decimal, price: Decimal, instrument: Instrument) -> str:
+def _minimum_text(quantity: Decimal, price: Decimal, instrument: Instrument, side: Side) -> str:
+    least_size, least_cost = plain(instrument.minimum_size), plain(instrument.smallest_cost(side))
     return (
         f"{plain(quantity)} {instrument.base} ({usd(quantity * price)}) is less than the venue's minimum of "
-        f"{plain(instrument.minimum_size)} {instrument.base} or {plain(instrument.minimum_cost)} {instrument.quote}"
+        f"{least_size} {instrument.base} or {least_cost} {instrument.quote}"
     )

@@ -34,18 +34,18 @@ class CopiedCoins:
     def confirmed(self, account: AccountId, symbol: str) -> Decimal:
         """Coins whose fills are known, base."""
         with self._lock:
-            return self._confirmed.get((account, symbol), ZERO)
+            return max(self._confirmed.get((account, symbol), ZERO), ZERO)
 
     def holdings(self) -> dict[tuple[AccountId, str], Decimal]:
         """Coins whose fills are known, base, of every account and symbol that has some."""
         with self._lock:
-            return {key: quantity for key, quantity in self._confirmed.items() if quantity}
+            return {key: quantity for key, quantity in self._confirmed.items() if quantity > ZERO}
 
     def write_off(self, account: AccountId, symbol: str, quantity: Decimal) -> None:
         """Coins that are no longer there."""
         with self._lock:
             key = (account, symbol)
-            self._confirmed[key] = max(self._confirmed.get(key, ZERO) - quantity, ZERO)
+            self._confirmed[key] = self._confirmed.get(key, ZERO) - quantity
 
     def open(self, order: MarketOrder) -> None:
         """An order is about to leave, or waits for that."""
@@ -76,8 +76,8 @@ class CopiedCoins:
             self._left.discard(order.client_order_id)
             missed = list(self._doubted.pop(order.client_order_id, {}))
             if report is not None:
-                coins = self._confirmed.get(_key(order), ZERO) + _change(order, report)
-                self._confirmed[_key(order)] = max(coins, ZERO)
+                # Below zero where a sale became known before its buy.
+                self._confirmed[_key(order)] = self._confirmed.get(_key(order), ZERO) + _change(order, report)
             return missed
 
     def expected(self, account: AccountId, symbol: str, signal_id: SignalId) -> Decimal:

@@ -68,6 +68,7 @@ def order_of(copy: PlannedCopy, signal: TradeSignal) -> MarketOrder | None:
         side=copy.side,
         quantity=copy.decision.quantity,
         price=signal.price,
+        quote_value=copy.decision.quote_value,
         made_at=signal.timestamp,
         leg=copy.leg,
         attempt=copy.attempt,

@@ -54,6 +54,7 @@ def order_of_row(row: CopyRow) -> MarketOrder:
         side=row.side,
         quantity=row.quantity,
         price=row.price,
+        quote_value=row.quote_value,
         leg=row.leg,
         attempt=row.attempt,
     )

@@ -18,7 +18,7 @@ class Sized:
 
     Attributes:
         quantity: base, a multiple of the lot step.
-        quote_value: what it is worth at the signal's price.
+        quote_value: what it is worth at the signal's price; where buys are sized in quote, what is to be spent.
         note: what trimmed it, for people ("capped at 10 % of the balance"), or empty.
     """
 
@@ -46,6 +46,7 @@ class MarketOrder:
         symbol: canonical.
         quantity: base, above zero.
         price: the price it was sized with, in quote; an estimate, never a limit.
+        quote_value: what a buy may spend at a venue that sizes buys in quote; zero where only the quantity is known.
         position_before: the account's coins before it, base; known for masters.
         balance_before: the account's trading balance before it, US dollars; known for masters.
         made_at: unix seconds when it was decided: a master's own, or the one that is copied; 0 when not known.
@@ -60,6 +61,7 @@ class MarketOrder:
     side: Side
     quantity: Decimal
     price: Decimal
+    quote_value: Decimal = ZERO
     position_before: Decimal = ZERO
     balance_before: Decimal = ZERO
     made_at: float = 0.0

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, select
 from bot.domain.enums import Side
 from bot.domain.ids import AccountId, TradeId
 from bot.domain.instruments import split_symbol
-from bot.domain.money import ZERO
+from bot.domain.money import ONE, ZERO
 from bot.domain.orders import Fill, MarketOrder, OrderReport, is_master
 from bot.ledger.tables import coin_adjustments, copied_coins, fills
 
@@ -22,7 +22,7 @@ class CopiedCoins:
     """Coins of one account and symbol that copying bought.
 
     Attributes:
-        quantity: base.
+        quantity: base; below zero while a sale is known and the buy before it is not, or for what was sold too much.
         cost: quote, what was paid for them without fees.
     """
 
@@ -77,7 +77,9 @@ class Books:
             self._new_fills.append(_fill_row(order, fill))
             missing = ZERO if is_master(order.account) else self._move(order, fill)
             if missing:
-                notes.append(f"trade {fill.trade_id} sold {missing} {order.symbol} more than copying had bought")
+                notes.append(
+                    f"trade {fill.trade_id} sold {missing} {order.symbol} more than copying is known to have bought"
+                )
         return notes
 
     def save(self) -> None:
@@ -144,16 +146,20 @@ def write_off(
 
 
 def _after(coins: CopiedCoins, order: MarketOrder, fill: Fill) -> tuple[CopiedCoins, Decimal]:
-    """The coins after a fill, and how much of it was not there."""
+    """The coins after a fill, and how much of it was not there.
+
+    Fills become known in any order, after a restart a sale before its buy: the sum is right in every order.
+    """
     fee = fill.fee if fill.fee_currency == split_symbol(order.symbol)[0] else ZERO
+    before = max(coins.quantity, ZERO)
     if order.side is Side.BUY:
         bought = fill.quantity - fee
-        return CopiedCoins(coins.account, coins.symbol, coins.quantity + bought, coins.cost + fill.cost), ZERO
-    gone = fill.quantity + fee
-    if gone >= coins.quantity:
-        return CopiedCoins(coins.account, coins.symbol, ZERO, ZERO), gone - coins.quantity
-    left = coins.quantity - gone
-    return CopiedCoins(coins.account, coins.symbol, left, coins.cost * left / coins.quantity), ZERO
+        after = coins.quantity + bought
+        added = fill.cost * min(max(after, ZERO) / bought, ONE) if bought > ZERO else ZERO
+        return CopiedCoins(coins.account, coins.symbol, after, coins.cost + added), ZERO
+    after = coins.quantity - fill.quantity - fee
+    cost = coins.cost * after / before if after > ZERO else ZERO
+    return CopiedCoins(coins.account, coins.symbol, after, cost), max(fill.quantity + fee - before, ZERO)
 
 
 def _coins_row(coins: CopiedCoins) -> dict[str, Any]:

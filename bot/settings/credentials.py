@@ -14,11 +14,17 @@ from bot.domain.errors import SettingsError
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """One account's key and secret, and the name that they were found under (``KRAKEN_USER_TANIA``)."""
+    """One account's key and secret.
+
+    Attributes:
+        found_as: the name that they were found under (``KRAKEN_USER_TANIA``).
+        paper: the key is one for play money; where a venue has such keys, it is unless ``..._PAPER`` says otherwise.
+    """
 
     api_key: SecretStr
     api_secret: SecretStr
     found_as: str
+    paper: bool = True
 
 
 _MASTER_PREFIXES: dict[BrokerType, tuple[str, ...]] = {
@@ -26,6 +32,9 @@ _MASTER_PREFIXES: dict[BrokerType, tuple[str, ...]] = {
     BrokerType.COINBASE: ("COINBASE",),
     BrokerType.ALPACA: ("ALPACA",),
 }
+
+
+_YES, _NO = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
 
 
 def master_credentials(environment: Mapping[str, str], venue: BrokerType) -> Credentials | None:
@@ -63,8 +72,16 @@ def _first_found(environment: Mapping[str, str], prefixes: tuple[str, ...]) -> C
     for prefix in prefixes:
         key, secret = (environment.get(f"{prefix}_API_{part}", "").strip() for part in ("KEY", "SECRET"))
         if key and secret:
-            return Credentials(SecretStr(key), SecretStr(secret), prefix)
+            return Credentials(SecretStr(key), SecretStr(secret), prefix, _is_paper(environment, prefix))
         if key or secret:
             missing = "SECRET" if key else "KEY"
             raise SettingsError(f"{prefix}_API_{missing} is not set, but its other half is")
     return None
+
+
+def _is_paper(environment: Mapping[str, str], prefix: str) -> bool:
+    name = f"{prefix}_PAPER"
+    said = environment.get(name, "").strip().lower() or "true"
+    if said not in _YES | _NO:
+        raise SettingsError(f"{name} must be true or false, was {said!r}")
+    return said in _YES

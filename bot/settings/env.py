@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit, urlunsplit
@@ -45,12 +46,20 @@ VenueUrl = Annotated[str, AfterValidator(_safe_url)]
 
 
 class Environment(BaseModel):
-    """The settings that are not keys. Every field is an environment variable of the same name in capitals."""
+    """The settings that are not keys. Every field is an environment variable of the same name in capitals.
+
+    Attributes:
+        alpaca_api_url: instead of Alpaca's own addresses for paper, for live trading and for market data.
+        alpaca_minimum_order_usd: the smallest buy of a coin at Alpaca, US dollars.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     kraken_api_url: VenueUrl = "https://api.kraken.com"
     kraken_tier: Literal["Starter", "Intermediate", "Pro"] = "Starter"
+    coinbase_api_url: VenueUrl = "https://api.coinbase.com"
+    alpaca_api_url: VenueUrl | None = None
+    alpaca_minimum_order_usd: Annotated[Decimal, Field(ge=0)] = Decimal(10)
     nija_data_dir: Path = Path("data")
     nija_users_dir: Path = Path("config/users")
     ledger_url: Annotated[str, Field(repr=False)] = ""

@@ -197,7 +197,7 @@ class Checks:
         for user in users:
             left = instrument.floor_size(self.copied_coins(user, symbol))
             # Two rests, each too small to be sold, may be enough together: they are kept for the next exit.
-            dust = instrument.is_below_minimum(left / 2, price)
+            dust = instrument.is_below_minimum(left / 2, price, Side.SELL)
             assert dust, f"{user} still has {left} copied {symbol} after the master sold all"
 
     def _rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:

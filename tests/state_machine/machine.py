@@ -296,7 +296,7 @@ class CopyTrading(RuleBasedStateMachine):
         held = self._holds(MASTER, symbol)
         if not held:
             return
-        if INSTRUMENTS[symbol].is_below_minimum(held, self.world.venue.prices[symbol]):
+        if INSTRUMENTS[symbol].is_below_minimum(held, self.world.venue.prices[symbol], Side.SELL):
             self._do(lambda: self._trade(symbol, Side.BUY, Decimal(300), "quote"))
             self._rest()
         results: list[OrderResult] = []

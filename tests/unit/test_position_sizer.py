@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from bot.domain.enums import SizeType
+from bot.domain.enums import Side, SizeType
 from bot.domain.instruments import Instrument
 from bot.domain.orders import Refused, Sized
 from bot.position_sizer import (
@@ -284,7 +284,7 @@ def test_no_size_is_above_the_proportion_or_any_cap(
     if bounds.quote_available is not None:
         assert cost * (1 + Fraction(bounds.fee_rate)) <= Fraction(bounds.quote_available)
     assert quantity % Fraction(instrument.lot_step) == 0
-    assert not instrument.is_below_minimum(size(result), price)
+    assert not instrument.is_below_minimum(size(result), price, Side.BUY)
     assert cost > Fraction(MIN_POSITION_USD) - Fraction("0.01") - Fraction(instrument.lot_step) * Fraction(price)
 
 
@@ -403,9 +403,9 @@ def test_an_exit_is_never_more_than_the_copied_coins_and_always_whole_lots(
     assert size(result) <= coins
     assert Fraction(size(result)) % Fraction(instrument.lot_step) == 0
     if isinstance(result, Sized):
-        assert not instrument.is_below_minimum(result.quantity, price)
+        assert not instrument.is_below_minimum(result.quantity, price, Side.SELL)
         rest = instrument.floor_size(coins) - result.quantity
-        assert rest == 0 or not instrument.is_below_minimum(rest, price), "dust is left behind"
+        assert rest == 0 or not instrument.is_below_minimum(rest, price, Side.SELL), "dust is left behind"
 
 
 @given(sizes, sizes, sizes, prices)
@@ -439,8 +439,8 @@ def test_half_then_half_of_the_rest_then_all_leaves_nothing(bought: Decimal, cop
         user -= size(calculate_user_exit_size(sold, master, user, price=price, instrument=BTC))
         master -= sold
     assert master == 0
-    assert user == 0 or BTC.is_below_minimum(user, price)
-    if not BTC.is_below_minimum(copied, price):
+    assert user == 0 or BTC.is_below_minimum(user, price, Side.SELL)
+    if not BTC.is_below_minimum(copied, price, Side.SELL):
         assert user == 0
 
 

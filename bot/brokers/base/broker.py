@@ -199,7 +199,7 @@ class BaseBroker(Doubts):
     def _too_small(self, order: MarketOrder) -> Rejected | None:
         if order.quantity <= 0:
             return Rejected(_NOTHING, sent=False)
-        below = self._venue_instrument(order.symbol).is_below_minimum(order.quantity, order.price)
+        below = self._venue_instrument(order.symbol).is_below_minimum(order.quantity, order.price, order.side)
         return Rejected(_DUST, sent=False) if below else None
 
     def _place(self, symbol: str, side: Side | str, quantity: Any, size_type: SizeType | str, waiter: Waiter) -> None:
@@ -236,14 +236,15 @@ class BaseBroker(Doubts):
             raise InvalidAmount(f"UNDERFUNDED - will NOT trade: {self.account} has {usd(balances.trading_balance)}")
         price = self._venue_price(canonical, direction, self._options.fresh_s)
         size = instrument.floor_size(amount if unit is SizeType.BASE else amount / price)
+        value = instrument.floor_value(amount) if unit is SizeType.QUOTE else size * price
         held = balances.available.get(instrument.base, ZERO)
         if direction is Side.SELL and held < size <= held * _SELL_ALL_TOLERANCE:
             size = instrument.floor_size(held)
-        if size <= 0 or instrument.is_below_minimum(size, price):
+        if size <= 0 or instrument.is_below_minimum(size, price, direction):
             raise InvalidAmount(
                 f"{plain(size)} {instrument.base} ({usd(size * price)}) is below the minimum of {canonical} at "
                 f"{self.venue}: {plain(instrument.minimum_size)} {instrument.base} and "
-                f"{plain(instrument.minimum_cost)} {instrument.quote}"
+                f"{plain(instrument.smallest_cost(direction))} {instrument.quote}"
             )
         self._refuse_unpayable(direction, size, price, instrument, balances)
         return MarketOrder(
@@ -253,6 +254,7 @@ class BaseBroker(Doubts):
             side=direction,
             quantity=size,
             price=price,
+            quote_value=value,
             position_before=self._sure_position(instrument.base, balances),
             balance_before=balances.trading_balance,
             made_at=self._ports.clock.time(),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bot.domain.orders import MarketOrder
 from bot.domain.ports import Announcer, Clock, Gate, OrderJournal, OrderObserver, SignalSink
 from bot.runtime.lane import Lane
+from bot.settings.env import Environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +61,12 @@ class BrokerOptions:
     settle_s: float = 8.0
     look_gap_s: float = 3.0
     max_signal_age_s: float = 60.0
+
+
+def options_of(environment: Environment) -> BrokerOptions:
+    """The times that the operator may set."""
+    return BrokerOptions(
+        balance_refresh_s=environment.balance_refresh_s,
+        settle_s=environment.order_settle_s,
+        max_signal_age_s=environment.max_signal_age_s,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from decimal import Decimal
+from typing import ClassVar
 
 from bot.brokers.departure import VenueCall
 from bot.domain.enums import BrokerType, Side
@@ -16,6 +17,9 @@ class VenueSteps(ABC):
     """One account at one venue, step by step; every step runs in the account's lane, unless it says otherwise."""
 
     venue: BrokerType
+    #: A client order id is taken once and for good: what is not there may be sent again under the same one, and what
+    #: arrives late is then the same order.
+    names_are_unique_for_good: ClassVar[bool] = False
 
     @abstractmethod
     def _venue_connect(self) -> None:

@@ -95,7 +95,7 @@ def test_a_symbol_without_base_or_quote_is_refused(symbol: str) -> None:
 
 def test_a_size_is_below_the_minimum_by_its_size_or_by_its_cost() -> None:
     instrument = Instrument("BTC-USD", "BTC", "USD", Decimal("0.0001"), Decimal("0.1"), Decimal("0.001"), Decimal(5))
-    assert instrument.is_below_minimum(Decimal("0.0009"), Decimal(1_000_000))
-    assert instrument.is_below_minimum(Decimal("0.001"), Decimal("4999.99"))
-    assert not instrument.is_below_minimum(Decimal("0.001"), Decimal(5000))
+    assert instrument.is_below_minimum(Decimal("0.0009"), Decimal(1_000_000), Side.BUY)
+    assert instrument.is_below_minimum(Decimal("0.001"), Decimal("4999.99"), Side.BUY)
+    assert not instrument.is_below_minimum(Decimal("0.001"), Decimal(5000), Side.BUY)
     assert instrument.floor_size(Decimal("0.00199999")) == Decimal("0.0019")
