@@ -208,7 +208,9 @@ class CopyTradeEngine(Service):
             return None
         run, announcer = flight.run, self._parts.announcer
         if not signal.is_entry:
-            self._sold_ns[signal.master_account, signal.symbol] = signal.made_ns
+            place = (signal.master_account, signal.symbol)
+            # An exit of an earlier process has no such moment.
+            self._sold_ns[place] = max(signal.made_ns, self._sold_ns.get(place, 0))
         self._records.add(run, is_new=True)
         announcer.received(signal)
         for copy in flight.plan:

@@ -8,7 +8,8 @@ from typing import Any
 
 from bot.domain.money import plain
 from bot.domain.states import AT_THE_VENUE
-from bot.ledger.views import OrderRow, Views
+from bot.ledger.rows import OrderRow
+from bot.ledger.views import Views
 
 
 def differences(views: Views, books: dict[str, Any]) -> tuple[int, list[str]]:

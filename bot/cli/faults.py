@@ -26,7 +26,7 @@ from bot.domain.enums import BrokerType, Side, SizeType
 from bot.domain.errors import SettingsError
 from bot.domain.states import AT_THE_VENUE, OPEN_STATES
 from bot.kraken_copy_trading import front_door_switches
-from bot.ledger.views import CopyRow
+from bot.ledger.rows import CopyRow
 from bot.settings.env import load_settings
 
 _MASTER_USD, _USER_USD, _TRADE_USD = "100000", "5000", Decimal(2000)

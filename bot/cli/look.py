@@ -17,7 +17,8 @@ from bot.cli.tables import money, table
 from bot.domain.enums import OrderState
 from bot.domain.money import plain
 from bot.ledger.entry import ledger_url, open_views
-from bot.ledger.views import AccountRow, CopyRow, SignalRow, Views
+from bot.ledger.rows import AccountRow, CopyRow, SignalRow
+from bot.ledger.views import Views
 from bot.settings.env import Settings, load_settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of a table.")]

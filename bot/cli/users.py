@@ -13,7 +13,7 @@ from bot.cli.tables import money, table
 from bot.domain.enums import BrokerType
 from bot.domain.errors import LedgerUnavailable
 from bot.domain.money import MINIMUM_FUNDED_BALANCE
-from bot.ledger.views import AccountRow
+from bot.ledger.rows import AccountRow
 from bot.reporting.lines import UNDERFUNDED
 from bot.settings.env import AccountSettings, Settings, load_settings
 from bot.settings.users import UserSettings

@@ -53,6 +53,14 @@ class CopiedCoins:
             self._left.discard(order.client_order_id)
             self._open.setdefault(_key(order), {})[order.client_order_id] = (order.side, order.quantity)
 
+    def rename(self, before: MarketOrder, after: MarketOrder) -> None:
+        """An exit goes out under another name: it keeps its place among the orders of its coins."""
+        with self._lock:
+            names = {before.client_order_id: after.client_order_id}
+            orders = self._open.get(_key(before), {})
+            self._open[_key(before)] = {names.get(name, name): order for name, order in orders.items()}
+            self._left.discard(before.client_order_id)
+
     def left(self, order: MarketOrder) -> None:
         """An open order is at its venue, or on its way there."""
         with self._lock:
@@ -118,6 +126,8 @@ class CopiedCoins:
     def _cut(self, order: MarketOrder, signal: TradeSignal) -> Decimal:
         cut = ZERO
         for name, (_, quantity) in self._open.get(_key(order), {}).items():
+            if name == order.client_order_id:
+                break  # what was opened after this exit was planned is not in its plan
             # The doubt came after the plan: a leg of its own sells that share, once it is known.
             if name in self._doubted and self._doubted[name].setdefault(signal.signal_id, True):
                 cut += quantity * signal.share_sold

@@ -13,12 +13,13 @@ from bot.domain.ids import AccountId
 from bot.domain.instruments import split_symbol
 from bot.domain.money import ZERO, plain
 from bot.domain.orders import AccountBalances
+from bot.domain.ports import Clock
 from bot.ledger.journal import Ledger
 
 _log = logging.getLogger("nija.drift")
 
-#: Seconds over which balances of different moments have to show the same before it is believed: some trail for long.
-_CERTAIN_AFTER_S = 10.0
+#: Nanoseconds over which balances of different moments have to show the same before that is believed: some trail.
+_CERTAIN_AFTER_NS = 10 * 10**9
 #: Venues book in the last digits other than what an order says it executed.
 _ROUNDING = Decimal("0.0000001")
 
@@ -40,11 +41,17 @@ class Drift:
     order that is known, count.
     """
 
-    def __init__(self, ledger: Ledger, coins: CopiedCoins, brokers: Callable[[], Iterable[HoldingBroker]]) -> None:
+    def __init__(
+        self, ledger: Ledger, coins: CopiedCoins, clock: Clock, brokers: Callable[[], Iterable[HoldingBroker]]
+    ) -> None:
         self._ledger = ledger
         self._coins = coins
         self._brokers = brokers
-        self._since: dict[tuple[AccountId, str], float] = {}
+        self._clock = clock
+        # By account: when its balances of this moment were first seen. By coin: when they first fell short. Both on
+        # the monotonic clock, in nanoseconds: somebody may set the other one.
+        self._seen: dict[AccountId, tuple[float, int]] = {}
+        self._since: dict[tuple[AccountId, str], int] = {}
 
     def look(self) -> None:
         """Compare every account once."""
@@ -56,6 +63,9 @@ class Drift:
                 self._compare(broker.account, mine, balances)
 
     def _compare(self, account: AccountId, copied: dict[str, Decimal], balances: AccountBalances) -> None:
+        if account not in self._seen or self._seen[account][0] != balances.at:
+            self._seen[account] = (balances.at, self._clock.monotonic_ns())
+        seen_ns = self._seen[account][1]
         there = dict(balances.holdings)
         for code, earning in balances.earning.items():
             there[code] = there.get(code, ZERO) + earning
@@ -66,7 +76,7 @@ class Drift:
             there[base] = max(there.get(base, ZERO) - quantity, ZERO)
             if missing <= max(_ROUNDING, quantity * _ROUNDING):
                 self._since.pop((account, symbol), None)
-            elif balances.at - self._since.setdefault((account, symbol), balances.at) >= _CERTAIN_AFTER_S:
+            elif seen_ns - self._since.setdefault((account, symbol), seen_ns) >= _CERTAIN_AFTER_NS:
                 self._write_off(account, symbol, missing)
 
     def _write_off(self, account: AccountId, symbol: str, missing: Decimal) -> None:

@@ -64,9 +64,11 @@ class LaterOrders:
         self._parts = parts
         self._waiting = WaitingOrders(self._waiting_parts())
         self._legs = FurtherLegs(parts.ledger, self._instrument_of, self._begin_leg)
-        self._drift = Drift(parts.ledger, parts.coins, self._user_brokers)
+        self._drift = Drift(parts.ledger, parts.coins, parts.clock, self._user_brokers)
         self._recovery = Recovery(
-            RecoveryParts(parts.ledger, parts.manager, parts.coins, self._taken_up_run, parts.emit, self._legs)
+            RecoveryParts(
+                parts.ledger, parts.manager, parts.coins, parts.clock, self._taken_up_run, parts.emit, self._legs
+            )
         )
         self._hearers = RunHearers(
             answered=parts.answered,
@@ -151,11 +153,20 @@ class LaterOrders:
         signal = run.signal
         if signal.is_entry and (self._age(signal) > self._parts.max_signal_age_s or self._sold_since(signal)):
             return False
-        attempt = order.attempt + 1
-        name = client_order_id_of(signal.signal_id, order.account, order.leg, attempt)
-        self._parts.coins.close(order, None)
-        self._waiting.hold(replace(order, client_order_id=name, attempt=attempt), run, before=order)
+        again = self._next_attempt(order, signal)
+        if signal.is_entry:
+            self._parts.coins.close(order, None)
+        else:
+            self._parts.coins.rename(order, again)
+        self._waiting.hold(again, run, before=order)
         return True
+
+    def _next_attempt(self, order: MarketOrder, signal: TradeSignal) -> MarketOrder:
+        attempt, name = order.attempt + 1, order.client_order_id
+        broker = self._parts.manager.broker(order.account)
+        if broker is None or not broker.names_are_unique_for_good:
+            name = client_order_id_of(signal.signal_id, order.account, order.leg, attempt)
+        return replace(order, client_order_id=name, attempt=attempt)
 
     def _sold_since(self, signal: TradeSignal) -> bool:
         try:

@@ -18,15 +18,19 @@ from bot.domain.enums import OrderState, Side
 from bot.domain.ids import AccountId, ClientOrderId, SignalId
 from bot.domain.orders import MarketOrder, OrderReport
 from bot.domain.outcomes import Unknown
+from bot.domain.ports import Clock
 from bot.domain.signals import PlannedCopy, TradeSignal
 from bot.ledger.journal import Ledger
-from bot.ledger.views import CopyRow, MasterOrderRow
+from bot.ledger.rows import CopyRow, MasterOrderRow
 
 _log = logging.getLogger("nija.recovery")
 
 _ENDED_STATES = (OrderState.FILLED, OrderState.PARTIALLY_FILLED, OrderState.FAILED)
 #: An exit whose turn came; which coins it took is settled then.
 _LEFT_STATES = (OrderState.ACCEPTED, OrderState.SKIPPED)
+_NEVER_PLACED = (OrderState.REJECTED, OrderState.FAILED)
+#: How old a master's last order may be for its balances to trail it still, seconds.
+_RECALLED_S = 60.0
 _ENDED = Unknown("the bot ended before the answer was written")
 
 
@@ -50,6 +54,7 @@ class RecoveryParts:
     ledger: Ledger
     manager: BrokerManager
     coins: CopiedCoins
+    clock: Clock
     make_run: Callable[[TradeSignal, Sequence[PlannedCopy]], SignalRun]
     emit: Callable[[TradeSignal], object]
     legs: Legs
@@ -74,6 +79,7 @@ class Recovery:
             LedgerUnavailable: what is open is not known, or cannot be written.
         """
         views = self._parts.ledger.views
+        self._recall()
         rows = sorted(views.open_copies(), key=lambda row: row.signal_id)
         for signal_id, copies in groupby(rows, key=lambda row: row.signal_id):
             self._take_up_signal(signal_id, list(copies))
@@ -95,6 +101,16 @@ class Recovery:
     def done(self) -> bool:
         """Whether every order that was taken up is known, but for those of accounts that do not answer."""
         return not any(broker.doubts for broker in self._taken_up if broker.connected and not broker.paused)
+
+    def _recall(self) -> None:
+        for master in self._parts.manager.masters:
+            row = self._parts.ledger.views.last_master_order(master.account)
+            if row is not None and row.state not in _NEVER_PLACED and self._is_recent(row.intended_at):
+                master.recall(master_order_of(row))
+
+    def _is_recent(self, at: float) -> bool:
+        # A clock that was set back makes an order one of the future.
+        return self._parts.clock.time() - at < _RECALLED_S
 
     def _take_up_signal(self, signal_id: SignalId, rows: list[CopyRow]) -> None:
         recorded = self._parts.ledger.views.signal(signal_id)

@@ -6,7 +6,7 @@ from bot.domain.enums import OrderState, SizeType
 from bot.domain.ids import VenueOrderId, signal_id_of
 from bot.domain.orders import MarketOrder, OrderReport, Sized
 from bot.domain.signals import PlannedCopy, TradeSignal
-from bot.ledger.views import CopyRow, MasterOrderRow, SignalRow
+from bot.ledger.rows import CopyRow, MasterOrderRow, SignalRow
 
 
 def signal_of(row: SignalRow) -> TradeSignal:

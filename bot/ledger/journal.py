@@ -186,16 +186,16 @@ class Ledger:
         ).result()
 
     def begin_attempt(self, before: MarketOrder, order: MarketOrder, deadline: float | None = None) -> None:
-        """Commit that a copy goes on under a new name: its order ``before`` was proven absent, or never left.
+        """Commit that a copy goes on: its order ``before`` was proven absent, or never left.
 
         Args:
             before: as the copy is named now.
-            order: what leaves next, with its own name, quantity and attempt.
+            order: what leaves next, with its own quantity and attempt; and its own name, unless names are unique for good.
             deadline: unix seconds after which the venue must not match the new one; None keeps the old one's.
 
         Raises:
             LedgerUnavailable: nothing was committed; nothing may be sent.
-            IllegalTransition: the copy is in a state from which nothing is sent, or went on under this name before.
+            IllegalTransition: the copy is in a state from which nothing is sent, or made this attempt before.
         """
         at = self._clock.time()
         self._unsent.begin(

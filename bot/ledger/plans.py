@@ -96,7 +96,8 @@ def write_attempt(
     *,
     anew: bool = False,
 ) -> bool:
-    """Let a copy whose order was proven absent, or never left, go on under a new name.
+    """Let a copy whose order was proven absent, or never left, go on: under a new name, or where names are unique for
+    good under the same one.
 
     Args:
         anew: it may have been written under this name already, and nothing was sent under it.
@@ -109,13 +110,14 @@ def write_attempt(
         LedgerUnavailable: there is no such copy.
     """
     names = (before.client_order_id, order.client_order_id)
+    columns = (copies.c.client_order_id, copies.c.attempt, copies.c.state, copies.c.signal_id, copies.c.leg)
     rows = connection.execute(
-        select(copies.c.client_order_id, copies.c.state, copies.c.signal_id, copies.c.leg, copies.c.deadline).where(
+        select(*columns, copies.c.deadline).where(
             copies.c.client_order_id.in_(names), copies.c.account == order.account
         )
     )
     known = {row.client_order_id: row for row in rows}
-    if order.client_order_id in known:
+    if order.client_order_id in known and known[order.client_order_id].attempt >= order.attempt:
         if anew:
             return True
         raise IllegalTransition(f"order {order.client_order_id} of {order.account} was written before")
@@ -130,7 +132,7 @@ def write_attempt(
             client_order_id=order.client_order_id,
             attempt=order.attempt,
             quantity=order.quantity,
-            quote_value=order.quantity * order.price,
+            quote_value=order.quote_value or order.quantity * order.price,
             state=following,
             deadline=row.deadline if deadline is None else deadline,
             order_id=None,

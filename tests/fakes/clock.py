@@ -16,6 +16,10 @@ class SettableClock:
         self._now_ns += int(seconds * 1e9)
         self._monotonic_ns += max(0, int(seconds * 1e9))
 
+    def step_wall(self, seconds: float) -> None:
+        """Somebody sets the clock."""
+        self._now_ns += int(seconds * 1e9)
+
     def advance_to_ns(self, monotonic_ns: int) -> None:
         """Go on to this moment of the monotonic hand; one that has passed changes nothing."""
         step = max(0, monotonic_ns - self._monotonic_ns)

@@ -13,7 +13,7 @@ import pytest
 from bot.cli.faults import KindFigures, count_orders
 from bot.domain.enums import BrokerType, OrderState, Side
 from bot.domain.ids import AccountId, ClientOrderId, SignalId
-from bot.ledger.views import CopyRow
+from bot.ledger.rows import CopyRow
 from tests.paper_exchange.client import REPOSITORY
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.state_machine.events import Buy, Event, FailReads, Kill, Sell, Wait
+from tests.state_machine.events import Buy, Event, FailReads, Kill, Sell, TrailBalances, Wait
 from tests.state_machine.fates import GOOD, Death, Fate, Way
 from tests.state_machine.machine import CopyTrading
 
@@ -94,5 +94,17 @@ def test_fills_that_become_known_out_of_order_leave_the_right_position() -> None
         quietly(Buy("BTC-USD", 2_000, Fate(shown_after_s=8.0))),
         quietly(Sell("BTC-USD", "1")),
         quietly(Buy("BTC-USD", 2_000)),
+        quietly(Sell("BTC-USD", "1")),
+    )
+
+
+def test_a_master_that_sells_right_after_a_restart_is_sized_with_balances_that_show_its_last_sale() -> None:
+    play(
+        ["handy", "keeper"],
+        quietly(TrailBalances(-1, 8.0)),
+        quietly(Buy("BTC-USD", 2_000)),
+        quietly(Wait(13.0)),
+        quietly(Sell("BTC-USD", "0.5")),
+        quietly(Kill(1, None)),
         quietly(Sell("BTC-USD", "1")),
     )

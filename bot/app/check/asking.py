@@ -18,7 +18,8 @@ from bot.domain.errors import NijaError
 from bot.domain.ids import AccountId, ClientOrderId
 from bot.domain.orders import VenueOrder, is_master
 from bot.ledger.journal import Ledger
-from bot.ledger.views import CopyRow, MasterOrderRow, Views
+from bot.ledger.rows import CopyRow, MasterOrderRow
+from bot.ledger.views import Views
 
 #: The venue's clock and ours may differ by this much.
 _CLOCKS_DIFFER_S = 300.0

@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from bot.brokers.base.doubts import Doubts
+from bot.brokers.base.leading import Leading
 from bot.brokers.base.parts import BrokerOptions, BrokerPorts, OpenOrder
 from bot.brokers.base.waiter import Waiter
 from bot.brokers.departure import Departure, VenueCall
@@ -25,20 +25,18 @@ from bot.domain.errors import (
     VenueUnclear,
     VenueUnreachable,
 )
-from bot.domain.ids import AccountId, VenueOrderId, new_client_order_id, signal_id_of
+from bot.domain.ids import AccountId, VenueOrderId, new_client_order_id
 from bot.domain.instruments import Instrument
 from bot.domain.money import MINIMUM_FUNDED_BALANCE, ZERO, plain, positive, usd
 from bot.domain.orders import AccountBalances, MarketOrder, OrderResult, rejected
 from bot.domain.outcomes import Accepted, Outcome, Rejected, Unknown
 from bot.domain.ports import OrderObserver
-from bot.domain.signals import TradeSignal
 from bot.runtime import crash
 
 _log = logging.getLogger("nija.broker")
 
 #: A sell this close above the coins held means "all of it": the price moved since the sum was named.
 _SELL_ALL_TOLERANCE = Decimal("1.02")
-
 
 _NOTHING = "nothing to sell: copying holds none of it"
 _DUST = "below the minimum: what copying holds of it is kept for a later exit"
@@ -49,6 +47,8 @@ _EXIT_TRIES = 8
 
 #: Seconds until an exit looks again whether the fill of an earlier order of its symbol is known.
 _EXIT_PAUSE_S = 0.25
+#: Seconds until balances that do not show an earlier process's order yet are asked for again.
+_TRAIL_PAUSE_S = 1.0
 #: Seconds until a master's fill is asked for.
 _MASTER_PATIENCE_S = 0.1
 #: Seconds that a caller waits, once its order has its fill, for balances that show it.
@@ -57,7 +57,7 @@ _BALANCES_WITHIN_S = 2.0
 _SHOWN = Decimal("0.00000001")
 
 
-class BaseBroker(Doubts):
+class BaseBroker(Leading):
     """Speaks for one account at one venue."""
 
     def __init__(self, account: AccountId, ports: BrokerPorts, options: BrokerOptions | None = None) -> None:
@@ -127,15 +127,8 @@ class BaseBroker(Doubts):
         departure.send()
         if self.account_type is AccountType.MASTER:
             crash.reached("master order sent")
-            self._foretell(order)
+        self._foretell(order)
         departure.go_on()
-
-    def _foretell(self, order: MarketOrder, comes: bool = True) -> None:
-        # While the venue works on the master's order, its followers' orders can be planned and signed.
-        try:
-            self._ports.signals.expect(self._signal_of(order) if comes else None)
-        except Exception:
-            _log.exception("%s: nobody was told of order %s ahead of time", self.account, order.client_order_id)
 
     def _ready(self, order: MarketOrder, observer: OrderObserver, limit: Callable[[], Decimal] | None) -> Departure:
         sized = order
@@ -169,8 +162,7 @@ class BaseBroker(Doubts):
         outcome = self._submit(order, call.order_id)
         crash.reached("master order answered" if self.account_type is AccountType.MASTER else "order answered")
         if isinstance(outcome, Unknown):
-            if self.account_type is AccountType.MASTER:
-                self._foretell(order, comes=False)
+            self._foretell(order, comes=False)
             self._doubt(one, outcome)
             return
         if isinstance(outcome, Accepted):
@@ -203,9 +195,12 @@ class BaseBroker(Doubts):
         return Rejected(_DUST, sent=False) if below else None
 
     def _place(self, symbol: str, side: Side | str, quantity: Any, size_type: SizeType | str, waiter: Waiter) -> None:
-        if not waiter.begin():
-            return
         try:
+            if self.connected and self._trails():
+                self._lane.later(lambda: self._place(symbol, side, quantity, size_type, waiter), _TRAIL_PAUSE_S)
+                return
+            if not waiter.begin():
+                return
             direction, canonical = Side(side), self._venue_symbol(symbol)
             blocked = self._blocked(canonical, direction)
             if blocked is not None:
@@ -334,8 +329,7 @@ class BaseBroker(Doubts):
             return Unknown(str(error) or type(error).__name__)
 
     def _refused(self, order: MarketOrder, outcome: Rejected, observer: OrderObserver) -> None:
-        if self.account_type is AccountType.MASTER:
-            self._foretell(order, comes=False)
+        self._foretell(order, comes=False)
         state, answered_ns = self._state_after(order, outcome, observer), self._ports.clock.monotonic_ns()
         self._ports.journal.answered(order, outcome, state, _delay_ms(observer, answered_ns))
         observer.answered(order, outcome, state, answered_ns)
@@ -360,39 +354,6 @@ class BaseBroker(Doubts):
         del self._refusals[order.client_order_id]
         _log.error("❌ %s: the exit of %s is given up: %s", self.account, order.symbol, outcome.reason)
         return OrderState.REJECTED
-
-    def _emit(self, order: MarketOrder, outcome: Accepted, answered_ns: int) -> None:
-        announcer = self._ports.announcer
-        try:
-            signal = self._signal_of(order, outcome.order_id, answered_ns)
-            announcer.emitting(signal)
-            if self._ports.signals.emit(signal):
-                announcer.emitted(signal)
-            else:
-                announcer.not_emitted(order, "the signal queue is full")
-        except Exception as error:
-            # The master's trade is done; whatever goes wrong in telling others must not touch it.
-            _log.exception("%s: the signal of order %s was not emitted", self.account, outcome.order_id)
-            announcer.not_emitted(order, f"{type(error).__name__}: {error}")
-
-    def _signal_of(self, order: MarketOrder, order_id: str = "", answered_ns: int = 0) -> TradeSignal:
-        return TradeSignal(
-            broker=self.venue,
-            symbol=order.symbol,
-            side=order.side,
-            price=order.price,
-            size=order.quantity,
-            size_type=SizeType.BASE,
-            order_id=order_id,
-            master_balance=order.balance_before,
-            # An order whose answer was lost is as old as it is.
-            timestamp=order.made_at or self._ports.clock.time(),
-            position_before=order.position_before,
-            signal_id=signal_id_of(self.account, order.client_order_id),
-            master=self.account,
-            answered_ns=answered_ns,
-            made_ns=order.made_ns,
-        )
 
 
 def _delay_ms(observer: OrderObserver, answered_ns: int) -> float | None:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from decimal import Decimal
+from functools import partial
 
 from bot.brokers.base.listing import Listing
 from bot.brokers.base.parts import OpenOrder
-from bot.domain.enums import OrderState, Side
+from bot.domain.enums import OrderState
 from bot.domain.errors import RateLimited, VenueError
 from bot.domain.ids import VenueOrderId
-from bot.domain.instruments import split_symbol
-from bot.domain.money import ZERO
-from bot.domain.orders import AccountBalances, MarketOrder
+from bot.domain.orders import MarketOrder
 from bot.domain.outcomes import Accepted, Rejected, Unknown
 from bot.domain.ports import OrderObserver
 from bot.runtime import crash
@@ -48,7 +46,6 @@ class Doubts(Listing):
         Args:
             order_id: the venue's id, where it was had.
         """
-
         self._taken_up.add(order.client_order_id)
         if order_id is None:
             one = self._in_flight[order.client_order_id] = OpenOrder(order, observer, in_doubt=True)
@@ -63,7 +60,7 @@ class Doubts(Listing):
             return False
         for one in self._in_flight.copy().values():
             if not one.in_doubt:
-                self._lane.submit(lambda one=one: self._doubt(one, Unknown("the account's thread died")))  # type: ignore[misc]
+                self._lane.submit(partial(self._doubt, one, Unknown("the account's thread died")))
         return True
 
     @property
@@ -75,18 +72,6 @@ class Doubts(Listing):
     def name(self) -> str:
         """The lane's name."""
         return self._lane.name
-
-    def _sure_position(self, base: str, balances: AccountBalances) -> Decimal:
-        # Followers sell the share of it that is sold: what an order in doubt may have bought must not make that less.
-        doubtful = (
-            one.order.quantity
-            for one in self._in_flight.copy().values()
-            if one.in_doubt
-            and one.order.side is Side.BUY
-            and split_symbol(one.order.symbol)[0] == base
-            and one.order.client_order_id not in self._taken_up
-        )
-        return max(balances.holdings.get(base, ZERO) - sum(doubtful, ZERO), ZERO)
 
     def _doubt(self, one: OpenOrder, outcome: Unknown) -> None:
         order, observer = one.order, one.observer
@@ -102,6 +87,8 @@ class Doubts(Listing):
         self._lane.later(lambda: self._look_up(one), _LOOK_PAUSES[0])
 
     def _look_up(self, one: OpenOrder) -> None:
+        if self._in_flight.get(one.order.client_order_id) is not one:
+            return  # the thread that died was started again, and has heard the answer meanwhile
         wait_s = self._look_up_delay()
         if wait_s > 0:
             self._lane.later(lambda: self._look_up(one), wait_s)

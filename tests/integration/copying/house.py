@@ -15,7 +15,7 @@ from bot.domain.enums import BrokerType, OrderState, Side, SizeType
 from bot.domain.ids import AccountId, ClientOrderId
 from bot.domain.signals import CopyTradeResult, TradeSignal
 from bot.kraken_copy_trading import front_door_switches
-from bot.ledger.views import CopyRow
+from bot.ledger.rows import CopyRow
 from bot.settings.env import Settings, load_settings
 from bot.trade_signal_emitter import TradeSignalEmitter
 from tests.paper_exchange.client import Paper, Trader

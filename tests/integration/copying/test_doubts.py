@@ -13,7 +13,7 @@ import pytest
 from bot.brokers.departure import VenueCall
 from bot.domain.enums import OrderState
 from bot.domain.orders import MarketOrder
-from bot.ledger.views import CopyRow
+from bot.ledger.rows import CopyRow
 from tests.integration.copying.conftest import MakeHouse
 from tests.integration.copying.house import BID, KRAKEN, PATIENCE_S, SOON, SYMBOL, House, by_user, signal_of
 from tests.paper_exchange.client import Paper, eventually

@@ -130,6 +130,24 @@ def test_an_attempt_is_begun_once(ledger: Ledger, unknown: PlannedCopy) -> None:
         ledger.begin_attempt(order_of(unknown), again(unknown))
 
 
+def test_where_names_are_unique_for_good_each_attempt_keeps_the_name_and_is_begun_once(
+    ledger: Ledger, unknown: PlannedCopy
+) -> None:
+    first = order_of(unknown)
+    second = replace(first, attempt=2)
+    ledger.begin_attempt(first, second)
+    with pytest.raises(IllegalTransition, match="written before"):
+        ledger.begin_attempt(first, second)
+    ledger.answered(second, Unknown("connection reset"), OrderState.UNKNOWN)
+    ledger.begin_attempt(second, replace(first, attempt=3))
+
+    row = ledger.views.copy(first.client_order_id)
+    assert row is not None
+    assert (row.attempt, row.state) == (3, OrderState.SUBMITTING)
+    details = [event.detail for event in ledger.views.events_of(first.client_order_id)]
+    assert details[-2:] == [f"proven absent; goes on as {first.client_order_id}", "attempt 3"]
+
+
 def test_what_nobody_planned_does_not_go_on(ledger: Ledger) -> None:
     copy = copy_of(signal_of())
 

@@ -15,7 +15,7 @@ from bot.domain.ids import AccountId, VenueOrderId
 from bot.domain.outcomes import Accepted, Rejected, Unknown
 from bot.domain.states import MOVES
 from bot.ledger.journal import Ledger
-from bot.ledger.views import CopyRow
+from bot.ledger.rows import CopyRow
 from tests.unit.ledger.builders import (
     DAIVON,
     NOW,

@@ -18,7 +18,7 @@ from bot.domain.orders import Fill, MarketOrder, OrderReport, Sized
 from bot.domain.outcomes import Accepted, Outcome, Rejected, Unknown
 from bot.domain.signals import PlannedCopy, TradeSignal
 from bot.ledger.journal import Ledger
-from bot.ledger.views import CopyRow
+from bot.ledger.rows import CopyRow
 from tests.fakes.clock import SettableClock
 from tests.fakes.trace import PATIENCE_S, Trace
 from tests.unit.copying.builders import ENTRY, PRICE, TANIA, a_fill

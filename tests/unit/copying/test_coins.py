@@ -13,7 +13,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from bot.copying.coins import CopiedCoins
 from bot.domain.enums import Side
-from bot.domain.ids import SignalId
+from bot.domain.ids import ClientOrderId, SignalId
 from bot.domain.orders import MarketOrder
 from tests.fakes.trace import PATIENCE_S
 from tests.unit.copying.builders import DAIVON, EXIT, TANIA, a_report, an_order
@@ -324,3 +324,37 @@ def test_an_exit_that_was_planned_before_the_doubt_leaves_the_doubtful_share_to_
     assert coins.sellable(exit_, EXIT) == Decimal("0.001"), "half of what is surely there"
     assert coins.sellable(exit_, EXIT) == Decimal("0.001"), "however often its turn comes"
     assert coins.close(buy, a_report("0.002")) == [EXIT.signal_id]
+
+
+def test_a_buy_that_left_after_the_exit_was_planned_is_not_cut_out_of_it() -> None:
+    coins = coins_of("0.002")
+    exit_, buy = an_order(Side.SELL, "0.002", name="exit"), an_order(Side.BUY, "0.002", name="buy")
+    coins.open(exit_)
+    coins.open(buy)
+    coins.doubt(buy)
+    assert coins.sellable(exit_, EXIT) == Decimal("0.002")
+    assert coins.close(buy, a_report("0.002")) == [], "it was bought after the master had sold"
+
+
+def test_an_exit_keeps_its_place_under_another_name() -> None:
+    coins = coins_of("0.002")
+    exit_, buy = an_order(Side.SELL, "0.002", name="exit"), an_order(Side.BUY, "0.002", name="buy")
+    again = replace(exit_, client_order_id=ClientOrderId("exit again"))
+    coins.open(exit_)
+    coins.left(exit_)
+    coins.open(buy)
+    coins.rename(exit_, again)
+    coins.open(again)
+    coins.doubt(buy)
+    assert coins.sellable(again, EXIT) == Decimal("0.002")
+    coins.close(again, a_report("0.002"))
+    assert coins.sellable(an_order(Side.SELL, "0.002", name="other")) == 0
+
+
+def test_a_sale_that_is_known_before_its_buy_leaves_only_what_is_there() -> None:
+    coins = coins_of("0")
+    buy, sale = an_order(Side.BUY, "0.003", name="buy"), an_order(Side.SELL, "0.002", name="sale")
+    coins.close(sale, a_report("0.002"))
+    assert coins.confirmed(TANIA, "BTC-USD") == 0
+    coins.close(buy, a_report("0.003"))
+    assert coins.confirmed(TANIA, "BTC-USD") == Decimal("0.001")

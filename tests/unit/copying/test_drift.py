@@ -35,7 +35,7 @@ class DriftDesk(Desk):
         super().__init__({(TANIA, BTC): Decimal("0.002")})
         self._bought(ENTRY, BTC)
         self.tania = Holding(TANIA)
-        self.drift = Drift(self.ledger, self.coins, lambda: [Holding(DAIVON), self.tania])
+        self.drift = Drift(self.ledger, self.coins, self.clock, lambda: [Holding(DAIVON), self.tania])
 
     def _bought(self, signal: Any, symbol: str) -> None:
         one = replace(signal, symbol=symbol, order_id=f"O-{symbol}", signal_id=SignalId(""))
@@ -148,3 +148,10 @@ def test_while_the_ledger_is_away_nothing_is_taken_off_and_afterwards_it_is(
         assert desk.left() == (Decimal("0.002"), Decimal("0.002"))
     desk.see("0")
     assert desk.left() == (0, 0)
+
+
+def test_a_clock_that_is_set_forward_makes_nothing_certain(desk: DriftDesk) -> None:
+    desk.see("0.0015")
+    desk.clock.step_wall(3600)
+    desk.see("0.0015", seconds=1.0)
+    assert desk.left() == (Decimal("0.002"), Decimal("0.002"))

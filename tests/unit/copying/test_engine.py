@@ -78,6 +78,23 @@ def test_an_order_that_is_absent_is_sent_again_once_as_its_second_attempt(town: 
     assert {result.state for result in run.results} == {S.FILLED}
 
 
+@pytest.mark.parametrize("side", ["entry", "exit"])
+def test_where_names_are_unique_for_good_the_next_attempt_keeps_its_name(town: Town, side: str) -> None:
+    if side == "exit":
+        enter(town)
+    sent_before = len(town.sent(TANIA))
+    town.brokers[TANIA].names_are_unique_for_good = True  # type: ignore[misc]
+    town.lose(TANIA, placed=False)
+    town.copy(EXIT_ALL if side == "exit" else ENTRY)
+    town.pass_time(PROOF_S)
+
+    orders = town.sent(TANIA)[sent_before:]
+    assert [order.attempt for order in orders] == [1, 2]
+    assert len({order.client_order_id for order in orders}) == 1
+    assert len({order.quantity for order in orders}) == 1
+    assert town.copied() == town.at_the_venue()
+
+
 def test_an_entry_that_is_proven_absent_when_it_is_old_has_failed(town: Town) -> None:
     town.lose(TANIA, placed=False)
     town.copy(replace(ENTRY, timestamp=NOW - 50))

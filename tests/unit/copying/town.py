@@ -19,7 +19,7 @@ from bot.domain.errors import VenueUnclear
 from bot.domain.ids import AccountId, ClientOrderId, VenueOrderId
 from bot.domain.orders import MarketOrder, OrderReport, OrderResult
 from bot.domain.signals import TradeSignal
-from bot.ledger.views import CopyRow
+from bot.ledger.rows import CopyRow
 from bot.settings.users import UserSettings
 from bot.trade_signal_emitter import TradeSignalEmitter
 from tests.fakes.broker import ScriptedBroker

@@ -1,0 +1,150 @@
+"""What the ledger's tables answer with: frozen rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from bot.domain.enums import BrokerType, OrderState, Side, SizeType
+from bot.domain.ids import AccountId, ClientOrderId, SignalId, VenueOrderId
+
+
+@dataclass(frozen=True, slots=True)
+class SignalRow:
+    """One recorded signal; times are unix seconds, ``size`` in the unit that ``size_type`` names."""
+
+    signal_id: SignalId
+    venue: BrokerType
+    master: AccountId
+    symbol: str
+    side: Side
+    price: Decimal
+    size: Decimal
+    size_type: SizeType
+    order_id: str
+    master_balance: Decimal
+    position_before: Decimal | None
+    timestamp: float
+    planned_at: float
+    observe_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CopyRow:
+    """One user's share in one signal. ``price`` is the signal's, ``reason`` says why it was not copied."""
+
+    client_order_id: ClientOrderId
+    signal_id: SignalId
+    account: AccountId
+    user_id: str
+    venue: BrokerType
+    symbol: str
+    side: Side
+    state: OrderState
+    reason: str
+    code: str
+    note: str
+    leg: int
+    attempt: int
+    balance: Decimal
+    quantity: Decimal
+    quote_value: Decimal
+    price: Decimal
+    order_id: VenueOrderId | None
+    executed: Decimal
+    average_price: Decimal
+    cost: Decimal
+    fee: Decimal
+    fee_currency: str
+    deadline: float
+    planned_at: float
+    answered_at: float | None
+    settled_at: float | None
+    milliseconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class MasterOrderRow:
+    """One order of a master; ``signal_id`` is None until its signal was recorded."""
+
+    client_order_id: ClientOrderId
+    account: AccountId
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    balance_before: Decimal
+    position_before: Decimal
+    state: OrderState
+    reason: str
+    order_id: VenueOrderId | None
+    executed: Decimal
+    average_price: Decimal
+    cost: Decimal
+    fee: Decimal
+    fee_currency: str
+    intended_at: float
+    answered_at: float | None
+    settled_at: float | None
+    signal_id: SignalId | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One line of an order's history; equal states, or none, mean that nothing moved."""
+
+    client_order_id: ClientOrderId
+    account: AccountId
+    at: float
+    from_state: OrderState | None
+    to_state: OrderState | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """How an account looked last; balance and equity in US dollars."""
+
+    account: AccountId
+    connected: bool
+    status: str
+    balance: Decimal | None
+    equity: Decimal | None
+    checked_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRow:
+    """One order as the ledger has it, to be compared with a venue's books; cost and fee as the venue gave them."""
+
+    account: AccountId
+    client_order_id: ClientOrderId
+    order_id: VenueOrderId | None
+    state: OrderState
+    executed: Decimal
+    cost: Decimal
+    fee: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Everything ever recorded, counted.
+
+    Attributes:
+        emitted: signals.
+        copied: copies that the venue has.
+        skipped: copies that were not to be sent, by the short form of their reason.
+        failed: copies that the venue refused or that came to nothing.
+        open: copies of which something is still to be done or found out.
+    """
+
+    emitted: int
+    copied: int
+    skipped: dict[str, int]
+    failed: int
+    open: int
+
+    @property
+    def skipped_total(self) -> int:
+        """All skipped copies."""
+        return sum(self.skipped.values())
