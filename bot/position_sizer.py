@@ -91,8 +91,11 @@ def calculate_user_position_size(
     try:
         with localcontext(prec=_DIGITS, rounding=ROUND_DOWN):
             proportional = size * user * factor / master
-            wanted = proportional if unit is SizeType.BASE else proportional / rate
-            return _bounded(wanted, rate, user, risk, limits, instrument, min_position_usd)
+            # Each from what was named: divided and multiplied again, a round sum is no longer round.
+            wanted, value = (
+                (proportional, proportional * rate) if unit is SizeType.BASE else (proportional / rate, proportional)
+            )
+            return _bounded(wanted, value, rate, user, risk, limits, instrument, min_position_usd)
     except DecimalException as error:
         return Refused("invalid input", f"the size cannot be computed ({type(error).__name__})")
 
@@ -106,6 +109,7 @@ def _valid_share(share: Decimal) -> Decimal:
 
 def _bounded(
     wanted: Decimal,
+    value: Decimal,
     price: Decimal,
     user_balance: Decimal,
     risk: Decimal,
@@ -117,9 +121,11 @@ def _bounded(
     if limits.max_trade_usd is not None:
         quote_caps.append((limits.max_trade_usd, f"capped at max_trade_usd {usd(limits.max_trade_usd)}"))
     if limits.quote_available is not None:
-        payable = max(limits.quote_available, ZERO) / (ONE + limits.fee_rate)
+        # What is sized in quote has the fee inside.
+        on_top = limits.fee_rate if instrument.quote_step is None else ZERO
+        payable = max(limits.quote_available, ZERO) / (ONE + on_top)
         quote_caps.append((payable, f"capped by the {instrument.quote} available"))
-    value, note = wanted * price, ""
+    note = ""
     for cap, text in quote_caps:
         if value > cap:
             value, wanted, note = cap, cap / price, text

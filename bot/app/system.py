@@ -178,7 +178,8 @@ class CopyTradingSystem:
         self._launch(supervisor)
         for master in self.manager.masters:
             if master.connected:
-                self.announcer.system_ready(master.venue, sum(entry.broker.connected for entry in self.manager.users))
+                followers = self.manager.followers_of(master.account)
+                self.announcer.system_ready(master.venue, sum(entry.broker.connected for entry in followers))
 
     def _launch(self, service: Service) -> None:
         service.start()

@@ -36,6 +36,11 @@ class CopiedCoins:
         with self._lock:
             return max(self._confirmed.get((account, symbol), ZERO), ZERO)
 
+    def any_of(self, account: AccountId, symbol: str) -> bool:
+        """Whether copying has coins of a symbol, or orders of it on their way."""
+        with self._lock:
+            return self._confirmed.get((account, symbol), ZERO) > ZERO or bool(self._open.get((account, symbol)))
+
     def holdings(self) -> dict[tuple[AccountId, str], Decimal]:
         """Coins whose fills are known, base, of every account and symbol that has some."""
         with self._lock:

@@ -68,13 +68,14 @@ def refuse_yet(follower: Follower, symbol: str, *, is_entry: bool) -> Refused | 
     return None
 
 
-def refuse_symbol(follower: Follower, symbol: str) -> Refused | None:
-    """The user does not want this symbol."""
+def refuse_symbol(follower: Follower, symbol: str, own: str) -> Refused | None:
+    """The user does not want this symbol, neither as the master trades it nor (``own``) in its own quote currency."""
     user = follower.user
-    if symbol in user.disabled_symbols:
-        return Refused("symbol disabled", f"{symbol} is in disabled_symbols of {user.user_id}")
-    if user.allowed_symbols is not None and symbol not in user.allowed_symbols:
-        return Refused("symbol not allowed", f"{symbol} is not in allowed_symbols of {user.user_id}")
+    for name in (symbol, own):
+        if name in user.disabled_symbols:
+            return Refused("symbol disabled", f"{name} is in disabled_symbols of {user.user_id}")
+    if user.allowed_symbols is not None and not user.allowed_symbols & {symbol, own}:
+        return Refused("symbol not allowed", f"{own} is not in allowed_symbols of {user.user_id}")
     return None
 
 

@@ -20,8 +20,8 @@ from bot.copying.guards import (
 )
 from bot.domain.enums import OrderState
 from bot.domain.ids import client_order_id_of
-from bot.domain.instruments import Instrument
-from bot.domain.money import ZERO
+from bot.domain.instruments import Instrument, split_symbol
+from bot.domain.money import DOLLARS, ZERO
 from bot.domain.orders import MarketOrder, Refused, Sized
 from bot.domain.signals import PlannedCopy, TradeSignal
 from bot.position_sizer import EntryLimits, calculate_user_exit_size, calculate_user_position_size
@@ -78,19 +78,20 @@ def order_of(copy: PlannedCopy, signal: TradeSignal) -> MarketOrder | None:
 def _plan_copy(signal: TradeSignal, follower: Follower, coins: CopiedCoins, rules: PlanRules) -> PlannedCopy:
     balances = follower.broker.balances
     balance = balances.trading_balance if balances else ZERO
-    instrument = follower.broker.instrument(signal.symbol)
+    symbol = _symbol(signal, follower, coins)
+    instrument = follower.broker.instrument(symbol)
     if instrument is None:
-        decision: Sized | Refused = Refused("symbol not listed", f"{signal.symbol} at {follower.broker.account.venue}")
+        decision: Sized | Refused = Refused("symbol not listed", f"{symbol} at {follower.broker.account.venue}")
     elif signal.is_entry:
         decision = _entry(signal, follower, balance, instrument, rules)
     else:
         decision = _exit(signal, follower, coins, instrument)
-    state, reason = _state(signal, follower, decision, rules)
+    state, reason = _state(signal, symbol, follower, decision, rules)
     return PlannedCopy(
         signal_id=signal.signal_id,
         account=follower.broker.account,
         client_order_id=client_order_id_of(signal.signal_id, follower.broker.account),
-        symbol=signal.symbol,
+        symbol=symbol,
         side=signal.side,
         balance=balance,
         decision=decision,
@@ -100,12 +101,22 @@ def _plan_copy(signal: TradeSignal, follower: Follower, coins: CopiedCoins, rule
     )
 
 
+def _symbol(signal: TradeSignal, follower: Follower, coins: CopiedCoins) -> str:
+    symbol = follower.user.symbol_for(signal.symbol)
+    if signal.is_entry:
+        return symbol
+    # What was bought before the user's quote_map was changed is sold as what it was bought.
+    account, base = follower.broker.account, split_symbol(symbol)[0]
+    candidates = (symbol, signal.symbol, *(f"{base}-{quote}" for quote in DOLLARS))
+    return next((one for one in candidates if coins.any_of(account, one)), symbol)
+
+
 def _entry(
     signal: TradeSignal, follower: Follower, balance: Decimal, instrument: Instrument, rules: PlanRules
 ) -> Sized | Refused:
     refused = (
         refuse_now(follower, rules.stopped)
-        or refuse_symbol(follower, signal.symbol)
+        or refuse_symbol(follower, signal.symbol, instrument.symbol)
         or refuse_balance(balance)
         or refuse_instrument(instrument)
         or refuse_age(signal, rules.now, rules.max_signal_age_s)
@@ -141,21 +152,21 @@ def _exit(signal: TradeSignal, follower: Follower, coins: CopiedCoins, instrumen
     return calculate_user_exit_size(
         signal.base_size,
         signal.position_before,
-        coins.expected(follower.broker.account, signal.symbol, signal.signal_id),
+        coins.expected(follower.broker.account, instrument.symbol, signal.signal_id),
         price=signal.price,
         instrument=instrument,
     )
 
 
 def _state(
-    signal: TradeSignal, follower: Follower, decision: Sized | Refused, rules: PlanRules
+    signal: TradeSignal, symbol: str, follower: Follower, decision: Sized | Refused, rules: PlanRules
 ) -> tuple[OrderState, str]:
     if isinstance(decision, Refused):
         expired = decision.code == "signal too old"
         return (OrderState.EXPIRED if expired else OrderState.SKIPPED), str(decision)
     if rules.observe_only:
         return OrderState.OBSERVED, "observe mode"
-    wait = refuse_yet(follower, signal.symbol, is_entry=signal.is_entry)
+    wait = refuse_yet(follower, symbol, is_entry=signal.is_entry)
     if not signal.is_entry:
         wait = refuse_now(follower, rules.stopped) or wait or _refuse_unasked(signal, rules)
     if wait is not None and wait.code in (NOT_YET if signal.is_entry else NOT_NOW):

@@ -190,7 +190,7 @@ class Ledger:
 
         Args:
             before: as the copy is named now.
-            order: what leaves next, with its own quantity and attempt; and its own name, unless names are unique for good.
+            order: what leaves next, with its own quantity, attempt and name (the same where names are unique for good).
             deadline: unix seconds after which the venue must not match the new one; None keeps the old one's.
 
         Raises:

@@ -131,7 +131,8 @@ def load_settings(variables: Mapping[str, str] | None = None, dotenv: Path | Non
     masters, problems = _masters(merged)
     entries, user_problems = load_users(environment.nija_users_dir)
     users, credential_problems = _users(merged, [user for user in entries if user.enabled], masters)
-    return Settings(environment, tuple(masters), tuple(users), tuple(problems + user_problems + credential_problems))
+    problems += user_problems + credential_problems + _without_master(users, masters, problems)
+    return Settings(environment, tuple(masters), tuple(users), tuple(problems))
 
 
 def _merged(variables: Mapping[str, str] | None, dotenv: Path | None) -> dict[str, str]:
@@ -189,6 +190,28 @@ def _users(
         found.append(AccountSettings(user.account, credentials, user))
     usable, shared = _without_shared_keys(found, masters)
     return usable, problems + shared
+
+
+def _without_master(
+    users: list[AccountSettings], masters: list[AccountSettings], known: list[Problem]
+) -> list[Problem]:
+    """Users whose master is not set up copy nothing; where there is no master at all, that is said elsewhere."""
+    there, told = {master.account for master in masters}, {problem.where for problem in known}
+    alone: dict[AccountId, list[str]] = {}
+    for account in users:
+        assert account.user is not None
+        master = account.user.master
+        if there and master is not None and master not in there and str(master) not in told:
+            alone.setdefault(master, []).append(account.user.user_id)
+    others = ", ".join(str(master.venue) for master in sorted(there, key=str))
+    return [
+        Problem(
+            f"users of {master}",
+            f"{', '.join(sorted(names))} will copy nothing: {master} has no API key; set it, or name another venue's "
+            f"master in `follow` ({others})",
+        )
+        for master, names in sorted(alone.items(), key=lambda one: str(one[0]))
+    ]
 
 
 def _without_shared_keys(

@@ -24,6 +24,8 @@ from pydantic import (
 
 from bot.domain.enums import BrokerType
 from bot.domain.ids import AccountId
+from bot.domain.instruments import split_symbol
+from bot.domain.money import DOLLARS
 
 UserId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$")]
 Symbol = Annotated[str, StringConstraints(to_upper=True, pattern=r"^[A-Za-z0-9.]+-[A-Za-z0-9.]+$")]
@@ -41,6 +43,8 @@ class UserSettings(BaseModel):
         multiplier: the user's own factor on every entry.
         max_user_risk: share of the balance a trade may use, at most 0.10; None takes the common limit.
         max_trade_usd: absolute cap on an entry, US dollars.
+        quote_map: what to pay with instead of what the master pays with: ``{"USD": "USDC"}`` copies BTC-USD as
+            BTC-USDC. They are different money: without it, nothing is mapped.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -58,6 +62,7 @@ class UserSettings(BaseModel):
     max_trade_usd: Annotated[Decimal, Field(gt=0)] | None = None
     disabled_symbols: frozenset[Symbol] = frozenset()
     allowed_symbols: frozenset[Symbol] | None = None
+    quote_map: dict[str, str] = Field(default_factory=dict)
     _file: str = PrivateAttr(default="config")
 
     @field_validator("enabled", "copy_from_master", mode="before")
@@ -74,6 +79,14 @@ class UserSettings(BaseModel):
             raise ValueError(f"must be a number, was {value!r}")
         return value
 
+    @field_validator("quote_map")
+    @classmethod
+    def _only_dollars(cls, value: dict[str, str]) -> dict[str, str]:
+        mapped = {given.upper(): wanted.upper() for given, wanted in value.items()}
+        if not {*mapped, *mapped.values()} <= {*DOLLARS}:
+            raise ValueError(f"must map one of {', '.join(DOLLARS)} to another, was {value!r}")
+        return mapped
+
     @property
     def place(self) -> str:
         """File and user, as messages name it."""
@@ -83,6 +96,13 @@ class UserSettings(BaseModel):
     def account(self) -> AccountId:
         """The account that this entry is about."""
         return AccountId(self.user_id, self.venue)
+
+    def symbol_for(self, symbol: str) -> str:
+        """The symbol (canonical) in which this user copies a master's: another quote where ``quote_map`` has one."""
+        if not self.quote_map:
+            return symbol
+        base, quote = split_symbol(symbol)
+        return f"{base}-{self.quote_map.get(quote, quote)}"
 
     @property
     def master(self) -> AccountId | None:

@@ -151,6 +151,27 @@ def test_a_signal_has_what_a_followers_size_depends_on_as_it_was_before_the_trad
     assert signal.answered_ns == master.fakes.clock.monotonic_ns()
 
 
+def test_where_buys_are_sized_in_quote_the_signal_is_too_and_a_sale_is_not(master: BrokerStage) -> None:
+    master.broker.instruments = {BTC.symbol: replace(BTC, quote_step=Decimal("0.01"))}
+    master.hold(USD=10_000, BTC="0.5")
+    assert master.place("buy", "1000.019", "quote")
+    assert master.place("buy", "0.00123456", "base")
+    assert master.place("sell", "0.25")
+    bought, by_coins, sold = master.fakes.sink.signals
+    assert (bought.size, bought.size_type) == (Decimal("1000.01"), SizeType.QUOTE)
+    assert (by_coins.size, by_coins.size_type) == (Decimal("0.00123456") * 50_000, SizeType.QUOTE)
+    assert (sold.size, sold.size_type) == (Decimal("0.25"), SizeType.BASE)
+    assert [order.quote_value for order in master.sent()][:2] == [bought.size, by_coins.size]
+
+
+def test_what_is_sized_in_quote_may_take_the_last_dollar_for_its_fee_is_inside(master: BrokerStage) -> None:
+    master.broker.instruments = {BTC.symbol: replace(BTC, quote_step=Decimal("0.01"))}
+    assert master.place("buy", 10_000, "quote")
+    master.broker.instruments = {BTC.symbol: BTC}
+    master.hold(USD=10_000)
+    assert "insufficient funds" in master.place("buy", 10_000, "quote").reason
+
+
 def test_followers_may_get_ready_before_the_venue_answered_and_are_told_when_nothing_comes(master: BrokerStage) -> None:
     master.place()
     master.broker.submits.append(VenueRejected("EOrder:Insufficient funds"))

@@ -471,3 +471,48 @@ def test_who_copied_nothing_sells_nothing(coins: Any) -> None:
 def test_the_risk_limit_does_not_hold_back_an_exit() -> None:
     result = calculate_user_exit_size(1, 1, 1000, price=50_000, instrument=BTC)
     assert size(result) == 1000
+
+
+# -- venues that size buys in quote ---------------------------------------------------------------------------------
+
+IN_CENTS = dataclasses.replace(FREE, minimum_cost=Decimal(1), quote_step=Decimal("0.01"))
+
+
+@given(
+    size=st.decimals("0.01", "100000", places=2),
+    master=st.decimals("100", "1000000", places=2),
+    user=st.decimals("1", "100000", places=2),
+    price=st.decimals("0.01", "200000", places=4),
+)
+def test_what_is_spent_is_the_proportion_in_whole_cents_and_never_more(
+    size: Decimal, master: Decimal, user: Decimal, price: Decimal
+) -> None:
+    result = calculate_user_position_size(size, master, user, price=price, instrument=IN_CENTS)
+    if isinstance(result, Refused):
+        return
+    proportion = min(size * user / master, user * Decimal("0.10"))
+    assert result.quote_value % IN_CENTS.quote_step == 0
+    assert 0 <= proportion - result.quote_value < IN_CENTS.quote_step
+    assert result.quantity * price <= result.quote_value
+
+
+def test_a_round_sum_stays_round_where_buys_are_sized_in_quote() -> None:
+    result = calculate_user_position_size("1000", "10000", "500", price="61234.7", instrument=IN_CENTS)
+    assert isinstance(result, Sized)
+    assert result.quote_value == Decimal("50.00")
+
+
+def test_what_is_sized_in_quote_has_its_fee_inside() -> None:
+    limits = EntryLimits(max_user_risk=Decimal(1), quote_available=Decimal(50), fee_rate=Decimal("0.01"))
+    spent = calculate_user_position_size("1000", "1000", "100", price="10", instrument=IN_CENTS, limits=limits)
+    assert isinstance(spent, Sized)
+    assert spent.quote_value == 50
+
+
+def test_a_venue_may_have_a_minimum_for_buys_alone() -> None:
+    buys_only = dataclasses.replace(FREE, minimum_cost=Decimal(10), minimum_sale=Decimal(0))
+    bought = calculate_user_position_size("1000", "10000", "50", price="100", instrument=buys_only)
+    sold = calculate_user_exit_size("1", "2", "0.02", price="100", instrument=buys_only)
+    assert isinstance(bought, Refused)
+    assert "10 USD" in bought.detail
+    assert sold == Sized(Decimal("0.01"), Decimal(1))

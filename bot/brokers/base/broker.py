@@ -231,7 +231,8 @@ class BaseBroker(Leading):
             raise InvalidAmount(f"UNDERFUNDED - will NOT trade: {self.account} has {usd(balances.trading_balance)}")
         price = self._venue_price(canonical, direction, self._options.fresh_s)
         size = instrument.floor_size(amount if unit is SizeType.BASE else amount / price)
-        value = instrument.floor_value(amount) if unit is SizeType.QUOTE else size * price
+        in_quote = unit is SizeType.QUOTE and instrument.quote_step is not None
+        value = instrument.floor_value(amount) if in_quote else size * price
         held = balances.available.get(instrument.base, ZERO)
         if direction is Side.SELL and held < size <= held * _SELL_ALL_TOLERANCE:
             size = instrument.floor_size(held)
@@ -241,7 +242,7 @@ class BaseBroker(Leading):
                 f"{self.venue}: {plain(instrument.minimum_size)} {instrument.base} and "
                 f"{plain(instrument.smallest_cost(direction))} {instrument.quote}"
             )
-        self._refuse_unpayable(direction, size, price, instrument, balances)
+        self._refuse_unpayable(direction, size, value, instrument, balances)
         return MarketOrder(
             account=self.account,
             client_order_id=new_client_order_id(),
@@ -257,10 +258,12 @@ class BaseBroker(Leading):
         )
 
     def _refuse_unpayable(
-        self, side: Side, size: Decimal, price: Decimal, instrument: Instrument, balances: AccountBalances
+        self, side: Side, size: Decimal, value: Decimal, instrument: Instrument, balances: AccountBalances
     ) -> None:
         code = instrument.base if side is Side.SELL else instrument.quote
-        needed = size if side is Side.SELL else size * price * (1 + balances.fee_rate)
+        # What is sized in quote has the fee inside.
+        on_top = balances.fee_rate if instrument.quote_step is None else ZERO
+        needed = size if side is Side.SELL else value * (1 + on_top)
         available = balances.available.get(code, ZERO)
         if needed > available:
             need, has = plain(needed.quantize(_SHOWN)), plain(available)

@@ -95,13 +95,16 @@ class Leading(Doubts):
             announcer.not_emitted(order, f"{type(error).__name__}: {error}")
 
     def _signal_of(self, order: MarketOrder, order_id: str = "", answered_ns: int = 0) -> TradeSignal:
+        # Where a buy is sized in quote, the quantity is only what it would have bought.
+        instrument = self._venue_instrument(order.symbol)
+        in_quote = order.side is Side.BUY and instrument.quote_step is not None and order.quote_value > ZERO
         return TradeSignal(
             broker=self.venue,
             symbol=order.symbol,
             side=order.side,
             price=order.price,
-            size=order.quantity,
-            size_type=SizeType.BASE,
+            size=order.quote_value if in_quote else order.quantity,
+            size_type=SizeType.QUOTE if in_quote else SizeType.BASE,
             order_id=order_id,
             master_balance=order.balance_before,
             # An order whose answer was lost is as old as it is.

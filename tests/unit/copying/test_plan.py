@@ -216,6 +216,49 @@ def test_a_paused_account_is_not_called_disconnected() -> None:
     assert plan_for(one).reason.startswith("account not connected")
 
 
+# -- another quote currency ----------------------------------------------------------------------------------------
+
+BTC_USDC = replace(BTC, symbol="BTC-USDC", quote="USDC")
+
+
+def paying_in_usdc(**fields: Any) -> Follower:
+    one = follower(quote_map={"USD": "USDC"}, **fields)
+    broker_of(one).instruments = {"BTC-USD": BTC, "BTC-USDC": BTC_USDC}
+    broker_of(one).balances = AccountBalances({"USDC": Decimal(1000)})
+    return one
+
+
+def test_a_user_pays_in_the_currency_that_it_names_and_nobody_else_does() -> None:
+    copy = plan_for(paying_in_usdc())
+    order = order_of(copy, ENTRY)
+    assert (copy.symbol, copy.state, value_of(copy)) == ("BTC-USDC", OrderState.SUBMITTING, 100)
+    assert order is not None
+    assert order.symbol == "BTC-USDC"
+    unmapped = follower()
+    broker_of(unmapped).balances = AccountBalances({"USDC": Decimal(1000)})
+    assert plan_for(unmapped).reason.startswith("below minimum"), "it has no USD"
+
+
+def test_a_mapped_symbol_that_the_venue_does_not_list_is_skipped_by_its_own_name() -> None:
+    one = paying_in_usdc()
+    broker_of(one).instruments = {"BTC-USD": BTC}
+    assert plan_for(one).reason.startswith("symbol not listed: BTC-USDC")
+
+
+@pytest.mark.parametrize("name", ["BTC-USD", "BTC-USDC"])
+def test_a_mapped_symbol_is_disabled_and_allowed_by_either_name(name: str) -> None:
+    assert plan_for(paying_in_usdc(disabled_symbols=[name])).reason.startswith("symbol disabled")
+    assert plan_for(paying_in_usdc(allowed_symbols=[name])).state is OrderState.SUBMITTING
+
+
+@pytest.mark.parametrize(("bought", "sold"), [("BTC-USDC", "BTC-USDC"), ("BTC-USD", "BTC-USD")])
+def test_coins_are_sold_as_what_they_were_bought_whatever_is_mapped_since(bought: str, sold: str) -> None:
+    (copy,) = plan_copies(EXIT, [paying_in_usdc()], CopiedCoins({(TANIA, bought): HELD}), RULES)
+    assert (copy.symbol, copy.state) == (sold, OrderState.SUBMITTING)
+    (copy,) = plan_copies(EXIT, [follower()], CopiedCoins({(TANIA, "BTC-USDC"): HELD}), RULES)
+    assert copy.symbol == "BTC-USDC"
+
+
 # -- limits -------------------------------------------------------------------------------------------------------
 
 

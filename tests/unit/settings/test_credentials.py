@@ -219,3 +219,26 @@ def test_500_users_are_read_and_each_has_its_own_key(office: Office) -> None:
     assert settings.problems == ()
     assert names_of(settings) == ids
     assert len({account.credentials.api_key.get_secret_value() for account in settings.users}) == 500
+
+
+def test_alpacas_keys_are_for_paper_unless_told_otherwise() -> None:
+    keys = keys_of("TANIA", venue="ALPACA")
+    for said, paper in [({}, True), ({"PAPER": "true"}, True), ({"PAPER": " False "}, False), ({"PAPER": ""}, True)]:
+        environment = keys | {f"ALPACA_USER_TANIA_{name}": value for name, value in said.items()}
+        assert user_credentials(environment, BrokerType.ALPACA, "tania").paper is paper
+
+
+def test_a_word_that_is_neither_true_nor_false_is_not_guessed_at() -> None:
+    environment = keys_of("TANIA", venue="ALPACA") | {"ALPACA_USER_TANIA_PAPER": "live"}
+    with pytest.raises(SettingsError, match="ALPACA_USER_TANIA_PAPER must be true or false, was 'live'"):
+        user_credentials(environment, BrokerType.ALPACA, "tania")
+
+
+def test_users_whose_master_is_not_set_up_are_one_line_that_names_the_masters_there_are(office: Office) -> None:
+    office.write("retail_alpaca.json", {"user_id": "tania"}, {"user_id": "ann"}, {"user_id": "bob", "follow": "kraken"})
+    office.write("retail_kraken.json", {"user_id": "tania"})
+    settings = office.load(MASTER_KEYS, keys_of("TANIA", "ANN", "BOB", venue="ALPACA"), keys_of("TANIA"))
+    line = the_only_complaint(settings)
+    assert line.startswith("users of master:alpaca: ann, tania will copy nothing")
+    assert "(kraken)" in line
+    assert len(settings.users) == 4, "they stay connected: what they hold is still theirs"

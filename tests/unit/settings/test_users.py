@@ -88,6 +88,14 @@ def test_a_user_may_follow_another_venues_master_or_nobody(office: Office) -> No
     assert nobody.master is None
 
 
+def test_money_is_mapped_to_other_money_whatever_its_case(office: Office) -> None:
+    office.write("retail_kraken.json", TANIA | {"quote_map": {"usd": "usdc"}}, {"user_id": "x"})
+    (tania, other), problems = load_users(office.users)
+    assert problems == []
+    assert (tania.symbol_for("BTC-USD"), tania.symbol_for("BTC-USDT")) == ("BTC-USDC", "BTC-USDT")
+    assert other.symbol_for("BTC-USD") == "BTC-USD"
+
+
 WRONG_FIELDS: list[tuple[str, Any]] = [
     ("enabled", "true"),
     ("enabled", 1),
@@ -133,6 +141,9 @@ WRONG_FIELDS: list[tuple[str, Any]] = [
     ("disabled_symbols", [5]),
     ("disabled_symbols", {"BTC-USD": True}),
     ("disabled_symbols", None),
+    ("quote_map", {"USD": "EUR"}),
+    ("quote_map", {"BTC": "USD"}),
+    ("quote_map", "USDC"),
     ("allowed_symbols", "BTC-USD"),
     ("allowed_symbols", ["BTC/USD"]),
 ]
