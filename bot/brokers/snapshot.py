@@ -21,13 +21,22 @@ def after_fill(balances: AccountBalances, order: MarketOrder, report: OrderRepor
 
     Below zero where a sale is known before the buy of its coins; :func:`shown` is for whoever reads them.
     """
+    return _moved(balances, order, report, 1)
+
+
+def before_fill(balances: AccountBalances, order: MarketOrder, report: OrderReport) -> AccountBalances:
+    """The opposite of :func:`after_fill`."""
+    return _moved(balances, order, report, -1)
+
+
+def _moved(balances: AccountBalances, order: MarketOrder, report: OrderReport, times: int) -> AccountBalances:
     base, quote = split_symbol(order.symbol)
-    direction = 1 if order.side is Side.BUY else -1
+    direction = times if order.side is Side.BUY else -times
     available = dict(balances.available)
     for code, change in (
         (base, direction * report.executed),
         (quote, -direction * report.cost),
-        (report.fee_currency or quote, -report.fee),
+        (report.fee_currency or quote, -times * report.fee),
     ):
         available[code] = available.get(code, ZERO) + change
     return replace(balances, available=available)

@@ -108,3 +108,35 @@ def test_a_master_that_sells_right_after_a_restart_is_sized_with_balances_that_s
         quietly(Kill(1, None)),
         quietly(Sell("BTC-USD", "1")),
     )
+
+
+def test_what_was_bought_by_an_order_of_an_earlier_process_is_no_longer_money_to_size_with() -> None:
+    play(
+        ["plain", "handy", "keeper"],
+        (Buy("SOL-USD", 2_000), [], Death(at=14, kept=0)),
+        quietly(Buy("BTC-USD", 12_000)),
+        quietly(Sell("SOL-USD", "0.05")),
+        quietly(Buy("SOL-USD", 300)),
+        quietly(Wait(13.0)),
+        (Wait(200.0), [GOOD, GOOD, Fate(Way.LATE, lands_after_s=4.9)], Death(at=18, kept=2)),
+        quietly(Wait(13.0)),
+        quietly(Sell("BTC-USD", "0.5")),
+        quietly(Buy("SOL-USD", 2_000)),
+    )
+
+
+def test_while_a_lane_is_held_up_what_an_earlier_process_spent_is_not_sized_with() -> None:
+    slow = Fate(answer_takes_s=30.0)
+    play(
+        ["plain", "handy", "keeper", "large"],
+        (Buy("BTC-USD", 300), [], Death(at=14, kept=0)),
+        quietly(Buy("BTC-USD", 12_000)),
+        quietly(Sell("BTC-USD", "1")),
+        quietly(Buy("BTC-USD", 300)),
+        quietly(Wait(13.0)),
+        (Wait(200.0), [GOOD, GOOD, Fate(Way.LATE, lands_after_s=4.9)], Death(at=18, kept=0)),
+        quietly(Buy("BTC-USD", 300)),
+        quietly(Buy("SOL-USD", 12_000, slow)),
+        (Buy("SOL-USD", 2_000, Fate(answer_takes_s=10.0)), [GOOD, slow, Fate(Way.LATE), slow], None),
+        quietly(Buy("DOGE-USD", 2_000)),
+    )

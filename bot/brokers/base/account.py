@@ -56,6 +56,8 @@ class Account(VenueSteps):
         self._unconfirmed: dict[str, tuple[MarketOrder, VenueOrderId, OrderObserver]] = {}
         # Orders of an earlier process: the balances may hold their fills already.
         self._taken_up: set[str] = set()
+        # Of those, what has its fill, and whether it is counted: the venue's balances held it before, or did not.
+        self._perhaps_in: list[tuple[MarketOrder, OrderReport, bool]] = []
         # Looks at the balances since the last fill; 0 when they agree with what was computed.
         self._looks = 0
         self._agreed = threading.Event()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 
 from bot.brokers.base.account import Account
-from bot.brokers.snapshot import after_fill, agrees_with
-from bot.domain.enums import OrderState
+from bot.brokers.snapshot import after_fill, agrees_with, before_fill
+from bot.domain.enums import AccountType, OrderState, Side
 from bot.domain.errors import NijaError, VenueError
 from bot.domain.orders import AccountBalances, MarketOrder, OrderReport
 from bot.domain.ports import OrderObserver
@@ -18,6 +18,8 @@ _log = logging.getLogger("nija.broker")
 _CONFIRM_PAUSES = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 #: Seconds between two looks at balances that trail a fill.
 _LOOK_PAUSE_S = 1.0
+#: Orders of an earlier process of which balances may or may not hold the fill; each doubles what is possible.
+_MOST_IN_QUESTION = 6
 #: How often balances that contradict a fill are asked for again before the venue is believed.
 _BALANCE_TRIES = 6
 
@@ -64,7 +66,12 @@ class Fills(Account):
 
     def _settle(self, order: MarketOrder, report: OrderReport, observer: OrderObserver) -> None:
         state = _state_of(order, report)
-        if self._balances is not None and order.client_order_id not in self._taken_up:
+        taken_up = order.client_order_id in self._taken_up
+        # What is spent is not there to size with, whether the balances know it already or not.
+        counted = not taken_up or (order.side is Side.BUY and self.account_type is AccountType.USER)
+        if taken_up:
+            self._perhaps_in = [*self._perhaps_in, (order, report, counted)][-_MOST_IN_QUESTION:]
+        if counted and self._balances is not None:
             self._balances = after_fill(self._balances, order, report)
         self._taken_up.discard(order.client_order_id)
         del self._unconfirmed[order.client_order_id]
@@ -85,14 +92,24 @@ class Fills(Account):
             return
         seen = self._seen_balances()
         known = self._balances
-        if seen is not None and known is not None and (agrees_with(seen, known) or self._looks >= _BALANCE_TRIES):
+        tried_enough = self._looks >= _BALANCE_TRIES
+        if seen is not None and known is not None and (tried_enough or self._is_explained(seen, known)):
             self._balances = seen
         elif self._looks < _BALANCE_TRIES:
             self._looks += 1
             self._lane.later(self._look, _LOOK_PAUSE_S)
             return
         self._looks = 0
+        self._perhaps_in.clear()
         self._agreed.set()
+
+    def _is_explained(self, seen: AccountBalances, known: AccountBalances) -> bool:
+        # Each order of an earlier process may have been in the balances before its fill was known, or not.
+        possible = [known]
+        for order, report, counted in self._perhaps_in:
+            other = before_fill if counted else after_fill
+            possible += [other(balances, order, report) for balances in possible]
+        return any(agrees_with(seen, balances) for balances in possible)
 
     def _seen_balances(self) -> AccountBalances | None:
         try:
