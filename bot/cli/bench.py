@@ -8,9 +8,12 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.common import FAILED, complain, out, print_json
+from bot.cli.common import FAILED, chosen_venues, complain, out, print_json
 from bot.cli.fanout import fanout_table, figures_as_json, measure_fanout
 from bot.cli.faults import KINDS, chosen_kinds, faults_as_json, faults_table, measure_faults
+from bot.domain.enums import BrokerType
+
+_ALL = ",".join(BrokerType)
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -46,8 +49,11 @@ def fanout(
 
 @app.command()
 def faults(
-    users: Annotated[int, typer.Option(min=1, max=500, help="Followers of the one master.")] = 50,
-    orders: Annotated[int, typer.Option(min=1, max=100_000, help="At least so many orders meet a fault.")] = 2000,
+    users: Annotated[int, typer.Option(min=1, max=500, help="Followers of each venue's master.")] = 50,
+    orders: Annotated[
+        int, typer.Option(min=1, max=100_000, help="At least so many orders meet a fault, at each venue.")
+    ] = 2000,
+    venues: Annotated[str, typer.Option(help="Which ones, with commas between: kraken, coinbase, alpaca.")] = _ALL,
     only: Annotated[
         list[str] | None, typer.Option(help=f"Only this one; may be repeated: {', '.join(k.name for k in KINDS)}.")
     ] = None,
@@ -55,24 +61,26 @@ def faults(
 ) -> None:
     """What becomes of orders when the venue breaks: nothing may be lost, nothing may come twice.
 
-    A local exchange loses answers, delays orders, refuses, hangs; a master buys and sells through each of these, and
-    every user's order meets the fault once. Then the [bold]orders expected[/bold] (what the plans gave a size) are held
-    against those [bold]at the venue[/bold] (the exchange's own books, which the bot does not write). An order that is
-    not there has to have [bold]a reason[/bold] in the ledger, or it is [bold]lost[/bold]; one more than planned came
-    [bold]twice[/bold]. [bold]Seconds to settle[/bold] is the median from the plan until the fill is known: what was
-    proven absent goes out again only past its deadline and the settling time, after 16 s with the bot's own settings.
+    A local exchange loses answers, delays orders, refuses, hangs; at each venue a master buys and sells through each of
+    these, and every user's order meets the fault once. Then the [bold]orders expected[/bold] (what the plans gave a
+    size) are held against those [bold]at the venue[/bold] (the exchange's own books, which the bot does not write). An
+    order that is not there has to have [bold]a reason[/bold] in the ledger, or it is [bold]lost[/bold]; one more than
+    planned came [bold]twice[/bold]. [bold]Seconds to settle[/bold] is the median from the plan until the fill is
+    known: what was proven absent goes out again only past its deadline and the settling time, after 16 s with the bot's
+    own settings.
 
-    All kinds with 2,000 orders take about ten minutes; [bold]--only late --orders 100[/bold] takes a few seconds. Exit
-    code 1 when anything was lost or came twice, or when ledger and books differ in the end.
+    All kinds with 2,000 orders take about ten minutes, the venues at the same time;
+    [bold]--venues kraken --only late --orders 100[/bold] takes a few seconds. Exit code 1 when anything was lost or
+    came twice, or when ledger and books differ in the end.
     """
-    kinds = chosen_kinds(only or [])
+    kinds, chosen = chosen_kinds(only or []), chosen_venues(venues)
     with tempfile.TemporaryDirectory(prefix="nija-faults-") as folder:
-        figures = measure_faults(Path(folder), users, orders, kinds)
+        runs = measure_faults(Path(folder), chosen, users, orders, kinds)
     if as_json:
-        print_json(faults_as_json(figures))
+        print_json(faults_as_json(runs))
     else:
-        out.print(faults_table(figures))
-    for difference in figures.differences:
+        out.print(*map(faults_table, runs))
+    for difference in (line for figures in runs for line in figures.differences):
         complain(difference)
-    if not figures.sound:
+    if not all(figures.sound for figures in runs):
         raise typer.Exit(FAILED)

@@ -11,6 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from bot.app import ConnectProgress
 from bot.cli.ending import BAD_SETTINGS, DONE, FAILED, IN_USE, INTERRUPTED, UNCLEAR
+from bot.domain.enums import BrokerType
+from bot.domain.errors import SettingsError
 from bot.ledger.entry import password_of
 from bot.reporting.log import LogSetup, configure_logging
 from bot.settings.env import Settings, load_settings
@@ -24,6 +26,7 @@ __all__ = [
     "IN_USE",
     "UNCLEAR",
     "ConnectBar",
+    "chosen_venues",
     "complain",
     "err",
     "out",
@@ -47,6 +50,19 @@ err = _console(stderr=True)
 def complain(message: str) -> None:
     """One line on standard error."""
     err.print(f"❌ {message}", style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+def chosen_venues(names: str) -> list[BrokerType]:
+    """The venues of a list with commas, each once, in its order.
+
+    Raises:
+        SettingsError: there is no such venue, or none is named.
+    """
+    wanted = [name.strip().lower() for name in names.split(",") if name.strip()]
+    unknown = [name for name in wanted if name not in set(BrokerType)]
+    if unknown or not wanted:
+        raise SettingsError(f"there is no venue {', '.join(unknown) or names!r}; there are: {', '.join(BrokerType)}")
+    return [BrokerType(name) for name in dict.fromkeys(wanted)]
 
 
 def print_json(value: Any) -> None:

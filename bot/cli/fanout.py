@@ -94,7 +94,7 @@ def _bot_way(
 ) -> Callable[[], None]:
     master, *users = group
     write_users(folder / "users", [user["name"] for user in users])
-    settings = load_settings(variables_for(exchange, folder, master, users), dotenv=None)
+    settings = load_settings(variables_for(exchange.urls, folder, [master], users), dotenv=None)
     settings, log = settings_with_log(settings, level="WARNING")
     stack.callback(log.close)
     system = CopyTradingSystem(settings, front_door_switches())
@@ -113,7 +113,9 @@ def _bare_way(
     # In a process of its own, as the bot is: ways that share one would slow each other down.
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=_serve_bare, args=(there, make, exchange.kraken_url, group), daemon=True)
+    process = context.Process(
+        target=_serve_bare, args=(there, make, exchange.urls[BrokerType.KRAKEN], group), daemon=True
+    )
     process.start()
     stack.callback(process.join, 10)
     stack.callback(here.send, None)

@@ -8,15 +8,21 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bot.domain.enums import BrokerType
 from bot.domain.errors import NijaError
 
 #: The project's folder, where ``python -m paper_exchange`` finds its package.
 _PROJECT = Path(__file__).resolve().parents[2]
 _CONTROL_TIMEOUT_S = 30.0
+_MASTER_NAMES = {
+    BrokerType.KRAKEN: "KRAKEN_MASTER",
+    BrokerType.COINBASE: "COINBASE",
+    BrokerType.ALPACA: "ALPACA",
+}
 
 
 class PaperExchange:
@@ -29,19 +35,21 @@ class PaperExchange:
     def __init__(self, arguments: Sequence[str] = ()) -> None:
         self._arguments = arguments
         self._process: subprocess.Popen[str] | None = None
-        self.kraken_url = ""
+        #: Where each venue is.
+        self.urls: dict[BrokerType, str] = {}
         self._control_url = ""
 
     def __enter__(self) -> PaperExchange:
-        command = [sys.executable, "-m", "paper_exchange", "--port", "0", "--control-port", "0"]
-        command += ["--parent-pid", str(os.getpid()), *self._arguments]
+        command = [sys.executable, "-m", "paper_exchange", "--port", "0", "--coinbase-port", "0", "--alpaca-port", "0"]
+        command += ["--control-port", "0", "--parent-pid", str(os.getpid()), *self._arguments]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=_PROJECT)
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
             raise NijaError(f"the paper exchange did not start (exit code {self._process.wait()}); its error is above")
         ready = json.loads(line)
-        self.kraken_url, self._control_url = ready["kraken_url"], ready["control_url"]
+        self.urls = {venue: ready[f"{venue}_url"] for venue in BrokerType if f"{venue}_url" in ready}
+        self._control_url = ready["control_url"]
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -70,37 +78,50 @@ class PaperExchange:
         except urllib.error.URLError as error:
             raise NijaError(f"the paper exchange does not answer: {error.reason}") from None
 
-    def open_accounts(self, balances: dict[str, str], **options: Any) -> list[dict[str, str]]:
-        """Accounts with dollars: name to USD; answers name, api_key and api_secret of each."""
+    def open_accounts(
+        self, balances: Mapping[str, str], venue: BrokerType = BrokerType.KRAKEN, **options: Any
+    ) -> list[dict[str, str]]:
+        """Accounts with dollars: name to USD; answers name, venue, api_key and api_secret of each."""
         wishes = [
-            {"name": name, "venue": "kraken", "balances": {"USD": dollars}, **options}
+            {"name": name, "venue": venue, "balances": {"USD": dollars}, **options}
             for name, dollars in balances.items()
         ]
         opened: list[dict[str, str]] = self.control("POST", "/accounts", wishes)
         return opened
 
 
-def write_users(folder: Path, user_ids: Sequence[str]) -> None:
-    """A users file with these Kraken users."""
+def write_users(folder: Path, user_ids: Sequence[str], venue: BrokerType = BrokerType.KRAKEN, **fields: Any) -> None:
+    """A users file with these users of one venue; ``fields`` are every entry's."""
     folder.mkdir(parents=True, exist_ok=True)
-    entries = [{"user_id": user_id} for user_id in user_ids]
-    (folder / "retail_kraken.json").write_text(json.dumps(entries, indent=2), encoding="utf-8")
+    entries = [{"user_id": user_id, **fields} for user_id in user_ids]
+    (folder / f"retail_{venue}.json").write_text(json.dumps(entries, indent=2), encoding="utf-8")
 
 
 def variables_for(
-    exchange: PaperExchange, folder: Path, master: dict[str, str], users: Sequence[dict[str, str]]
+    urls: Mapping[BrokerType, str],
+    folder: Path,
+    masters: Sequence[Mapping[str, str]],
+    users: Sequence[Mapping[str, str]],
 ) -> dict[str, str]:
-    """The environment of a bot that trades these accounts, with data and users below ``folder``."""
+    """The environment of a bot that trades these accounts, with data and users below ``folder``.
+
+    Args:
+        urls: of the venues; others keep their own.
+        masters: accounts as :meth:`PaperExchange.open_accounts` answers them, one a venue.
+        users: likewise.
+    """
     variables = {
-        "KRAKEN_API_URL": exchange.kraken_url,
+        **{f"{venue.upper()}_API_URL": url for venue, url in urls.items()},
         "NIJA_DATA_DIR": str(folder / "data"),
         "NIJA_USERS_DIR": str(folder / "users"),
-        "KRAKEN_MASTER_API_KEY": master["api_key"],
-        "KRAKEN_MASTER_API_SECRET": master["api_secret"],
         "KRAKEN_TIER": "Pro",
     }
+    for master in masters:
+        variables |= _keys(_MASTER_NAMES[BrokerType(master["venue"])], master)
     for user in users:
-        name = user["name"].upper()
-        variables[f"KRAKEN_USER_{name}_API_KEY"] = user["api_key"]
-        variables[f"KRAKEN_USER_{name}_API_SECRET"] = user["api_secret"]
+        variables |= _keys(f"{user['venue'].upper()}_USER_{user['name'].upper()}", user)
     return variables
+
+
+def _keys(name: str, account: Mapping[str, str]) -> dict[str, str]:
+    return {f"{name}_API_KEY": account["api_key"], f"{name}_API_SECRET": account["api_secret"]}

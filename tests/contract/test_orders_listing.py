@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.brokers.kraken.parse import parse_next_offset, parse_orders
+from bot.brokers.kraken.orders import parse_next_offset, parse_orders
 from bot.domain.enums import Side
 from bot.domain.errors import InvalidAmount, VenueError, VenueUnclear
 from bot.domain.orders import VenueOrder

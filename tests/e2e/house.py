@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.cli.paper import variables_for, write_users
+from bot.domain.enums import BrokerType
 from bot.settings.env import Environment
 from tests.paper_exchange.client import REPOSITORY, Paper, Trader, eventually
 
@@ -142,8 +143,12 @@ class House:
     def environment(self) -> dict[str, str]:
         """As the operator of this house has set it."""
         of_others = {n: v for n, v in os.environ.items() if not n.startswith(_OWN) and n not in _OTHERS}
-        keys = {who: {"name": who, "api_key": one.key, "api_secret": one.secret} for who, one in self.logins.items()}
-        own = variables_for(self.paper, self.folder, keys.pop("master"), list(keys.values()))  # type: ignore[arg-type]
+        keys = {
+            who: {"name": who, "venue": "kraken", "api_key": one.key, "api_secret": one.secret}
+            for who, one in self.logins.items()
+        }
+        urls = {BrokerType.KRAKEN: self.paper.kraken_url}
+        own = variables_for(urls, self.folder, [keys.pop("master")], list(keys.values()))
         changed = of_others | own | self.variables
         return {name: value for name, value in changed.items() if value is not None}
 

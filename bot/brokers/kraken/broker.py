@@ -13,18 +13,8 @@ from bot.brokers.departure import VenueCall
 from bot.brokers.kraken.client import KrakenClient
 from bot.brokers.kraken.errors import NonceRefused, is_duplicate_client_id, is_minimum_not_met
 from bot.brokers.kraken.market import KrakenMarket
-from bot.brokers.kraken.parse import (
-    KeyInfo,
-    parse_balances,
-    parse_fee_rate,
-    parse_key_info,
-    parse_locked_balances,
-    parse_next_offset,
-    parse_order,
-    parse_order_id,
-    parse_order_ids,
-    parse_orders,
-)
+from bot.brokers.kraken.orders import parse_next_offset, parse_order, parse_order_id, parse_order_ids, parse_orders
+from bot.brokers.kraken.parse import KeyInfo, parse_balances, parse_fee_rate, parse_key_info, parse_locked_balances
 from bot.domain.enums import BrokerType, Side
 from bot.domain.errors import AccountBarred, VenueError, VenueRejected, VenueUnclear
 from bot.domain.ids import AccountId, VenueOrderId

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.brokers.kraken.orders import parse_order, parse_order_id, parse_order_ids, parse_trade
 from bot.brokers.kraken.parse import (
     KrakenPair,
     parse_asset_names,
@@ -14,12 +15,8 @@ from bot.brokers.kraken.parse import (
     parse_fee_rate,
     parse_key_info,
     parse_locked_balances,
-    parse_order,
-    parse_order_id,
-    parse_order_ids,
     parse_pairs,
     parse_ticker,
-    parse_trade,
     symbol_table,
 )
 from bot.domain.enums import BrokerType, InstrumentStatus, Side
