@@ -27,11 +27,8 @@ class Credentials:
     paper: bool = True
 
 
-_MASTER_PREFIXES: dict[BrokerType, tuple[str, ...]] = {
-    BrokerType.KRAKEN: ("KRAKEN_MASTER", "KRAKEN"),
-    BrokerType.COINBASE: ("COINBASE",),
-    BrokerType.ALPACA: ("ALPACA",),
-}
+#: Where a master's key has other names than its venue's own.
+_MASTER_PREFIXES: dict[BrokerType, tuple[str, ...]] = {BrokerType.KRAKEN: ("KRAKEN_MASTER", "KRAKEN")}
 
 
 _YES, _NO = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
@@ -43,7 +40,7 @@ def master_credentials(environment: Mapping[str, str], venue: BrokerType) -> Cre
     Raises:
         SettingsError: only one half is set.
     """
-    return _first_found(environment, _MASTER_PREFIXES[venue])
+    return _first_found(environment, _MASTER_PREFIXES.get(venue, (venue.upper(),)))
 
 
 def user_credentials(environment: Mapping[str, str], venue: BrokerType, user_id: str) -> Credentials:
