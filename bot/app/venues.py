@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from importlib import import_module
 
 from bot.broker_manager import BrokerManager, BrokerPorts
 from bot.brokers.base.setup import Venue
-from bot.brokers.kraken.setup import KrakenVenue
 from bot.domain.enums import BrokerType
-from bot.domain.errors import NijaError, SettingsError
+from bot.domain.errors import NijaError
 from bot.domain.ids import AccountId
 from bot.runtime.service import Service
 from bot.settings.env import Settings
 
 #: Told of an account that cannot have a broker, and why.
 AccountFailed = Callable[[AccountId, str], None]
-
-#: A new venue is one more line.
-VENUES: Mapping[BrokerType, type[Venue]] = {
-    BrokerType.KRAKEN: KrakenVenue,
-}
 
 
 def make_brokers(
@@ -47,10 +42,10 @@ def make_brokers(
     return [MarketKeeper(name, venue) for name, venue in venues.items()]
 
 
-def _open(venue: BrokerType, settings: Settings, ports: BrokerPorts) -> Venue:
-    if venue not in VENUES:
-        raise SettingsError(f"{venue} accounts cannot be traded yet; {', '.join(VENUES)} accounts can")
-    return VENUES[venue](settings.environment, ports.clock)
+def _open(name: BrokerType, settings: Settings, ports: BrokerPorts) -> Venue:
+    # By its name, when it is needed: one SDK takes a second to load, and commands that trade nowhere need none.
+    venue: Venue = import_module(f"bot.brokers.{name}.setup").open_venue(settings.environment, ports.clock)
+    return venue
 
 
 class MarketKeeper(Service):

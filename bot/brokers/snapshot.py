@@ -12,7 +12,7 @@ from bot.domain.money import DOLLARS, ZERO
 from bot.domain.orders import AccountBalances, MarketOrder, OrderReport
 
 #: Venues round what they book, and show fewer decimals than they book: differences below these are rounding.
-_DOLLAR_TOLERANCE = Decimal("0.001")
+_DOLLAR_TOLERANCE = Decimal("0.011")
 _COIN_TOLERANCE = Decimal("0.00000002")
 
 

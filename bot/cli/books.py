@@ -6,10 +6,14 @@ from collections import Counter
 from decimal import Decimal
 from typing import Any
 
-from bot.domain.money import plain
+from bot.domain.enums import BrokerType
+from bot.domain.money import ZERO, plain
 from bot.domain.states import AT_THE_VENUE
 from bot.ledger.rows import OrderRow
 from bot.ledger.views import Views
+
+#: Alpaca's answers name neither what an order cost nor its fee: the ledger has what they come to.
+_COMPUTED_TO = Decimal("0.00000001")
 
 
 def differences(views: Views, books: dict[str, Any]) -> tuple[int, list[str]]:
@@ -39,11 +43,12 @@ def differences(views: Views, books: dict[str, Any]) -> tuple[int, list[str]]:
 
 
 def _compare(key: tuple[str, str], row: OrderRow, order: dict[str, Any]) -> list[str]:
-    pairs = (("executed", row.executed), ("cost", row.cost), ("fee", row.fee))
+    computed = _COMPUTED_TO if row.account.venue is BrokerType.ALPACA else ZERO
+    pairs = (("executed", row.executed, ZERO), ("cost", row.cost, computed), ("fee", row.fee, computed))
     found = [
         f"{_name(key)}: {what} is {plain(ours)} in the ledger, {order[what]} at the exchange"
-        for what, ours in pairs
-        if ours != Decimal(order[what])
+        for what, ours, allowed in pairs
+        if abs(ours - Decimal(order[what])) > allowed
     ]
     if row.order_id != order["order_id"]:
         found.append(f"{_name(key)}: order {row.order_id} in the ledger, {order['order_id']} at the exchange")

@@ -40,8 +40,8 @@ _SELL_ALL_TOLERANCE = Decimal("1.02")
 
 _NOTHING = "nothing to sell: copying holds none of it"
 _DUST = "below the minimum: what copying holds of it is kept for a later exit"
-#: Share of the coins wanted that has to be there; the rest is rounding.
-_NEARLY_ALL = Decimal("0.9999999")
+#: Coins, or the share of them, that may be missing where they are to be sold: the rest is rounding.
+_ROUNDING = Decimal("0.0000001")
 #: How often an exit that the venue refuses is sent before it is given up.
 _EXIT_TRIES = 8
 
@@ -178,7 +178,7 @@ class BaseBroker(Leading):
         instrument = self._venue_instrument(order.symbol)
         wanted = min(order.quantity, max(ZERO, limit()))
         there = self.get_account_balance_detailed().coins_of(instrument.base)
-        if there < wanted * _NEARLY_ALL:
+        if wanted - there > max(_ROUNDING, wanted * _ROUNDING):
             # Sold by hand, or a balance that trails: what is missing is written off once it is certain.
             self._lane.later(self._tend)
             reason = f"{plain(there)} {instrument.base} are there, copying bought more: looked at again"

@@ -7,14 +7,11 @@ from typing import Protocol
 
 from bot.brokers.base.broker import BaseBroker
 from bot.brokers.base.parts import BrokerPorts
-from bot.domain.ports import Clock
-from bot.settings.env import AccountSettings, Environment
+from bot.settings.env import AccountSettings
 
 
 class Venue(Protocol):
     """One venue in this process: makes its accounts' brokers, and keeps what they share fresh."""
-
-    def __init__(self, environment: Environment, clock: Clock) -> None: ...
 
     def broker(self, account: AccountSettings, ports: BrokerPorts) -> BaseBroker:
         """The broker of one account, not started. Raises SettingsError where its key cannot be one."""

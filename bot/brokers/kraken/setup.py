@@ -6,6 +6,7 @@ import threading
 
 from bot.brokers.base import BaseBroker, BrokerPorts
 from bot.brokers.base.parts import options_of
+from bot.brokers.base.setup import Venue
 from bot.brokers.kraken.broker import KrakenBroker
 from bot.brokers.kraken.client import KrakenClient
 from bot.brokers.kraken.market import KrakenMarket
@@ -60,3 +61,8 @@ class KrakenVenue:
             tier=environment.kraken_tier,
             clock=self._clock,
         )
+
+
+def open_venue(environment: Environment, clock: Clock) -> Venue:
+    """The venue of this package."""
+    return KrakenVenue(environment, clock)

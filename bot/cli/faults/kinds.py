@@ -126,7 +126,7 @@ KINDS = (
     FaultKind(
         "must-be-unique",
         "client_order_id must be unique, after execution",
-        (_error("client_order_id must be unique", when="after"),),
+        (_error("422 40010001 client_order_id must be unique", when="after"),),
         venues=_ALPACA,
     ),
     FaultKind("partial", "partly filled, the rest cancelled", (_order("partial_fill"),)),

@@ -1,0 +1,1 @@
+"""Alpaca: client, errors, fees, parsing, market data and the broker over them."""

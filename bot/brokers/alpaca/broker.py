@@ -1,0 +1,164 @@
+"""One Alpaca account."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from bot.brokers.alpaca.client import AlpacaClient
+from bot.brokers.alpaca.errors import NotFound, is_minimum_not_met
+from bot.brokers.alpaca.fees import HIGHEST_RATE
+from bot.brokers.alpaca.limits import LISTING_CALLS
+from bot.brokers.alpaca.market import AlpacaMarket
+from bot.brokers.alpaca.parse import (
+    AccountInfo,
+    moment_at,
+    parse_account,
+    parse_balances,
+    parse_next_offset,
+    parse_order,
+    parse_order_id,
+    parse_orders,
+)
+from bot.brokers.base import BaseBroker, BrokerOptions, BrokerPorts
+from bot.brokers.departure import VenueCall
+from bot.domain.enums import BrokerType, Side
+from bot.domain.errors import AccountBarred, MarketClosed, VenueRejected, VenueUnclear
+from bot.domain.ids import AccountId, VenueOrderId
+from bot.domain.instruments import Instrument
+from bot.domain.money import plain
+from bot.domain.orders import AccountBalances, MarketOrder, OrderReport, VenueOrder
+
+_log = logging.getLogger("nija.alpaca")
+
+
+class AlpacaBroker(BaseBroker):
+    """Speaks for one Alpaca account through its own client; shares the market data of its process.
+
+    Args:
+        account: whose.
+        client: the account's own; one key, one client.
+        market: symbols, instruments and prices, shared by all Alpaca accounts.
+        lands_within_s: how long after it was sent the venue may still take an order whose answer was lost. Alpaca knows
+            no deadline; what lands later still is the same order under the same name.
+    """
+
+    venue = BrokerType.ALPACA
+    names_are_unique_for_good: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        account: AccountId,
+        client: AlpacaClient,
+        market: AlpacaMarket,
+        ports: BrokerPorts,
+        options: BrokerOptions | None = None,
+        lands_within_s: float = 10.0,
+    ) -> None:
+        super().__init__(account, ports, options)
+        self._client = client
+        self._market = market
+        self._lands_within_ns = int(lands_within_s * 1e9)
+        self._fee_rate = HIGHEST_RATE
+        # An earlier process may have sent an order just before it ended.
+        self._may_land_until_ns = ports.clock.monotonic_ns() + self._lands_within_ns
+
+    def _venue_connect(self) -> None:
+        self._client.start_afresh()
+        self._account_info()
+        self._market.ensure_loaded(self._client.get_assets)
+        _log.info("%s: ALPACA %s account", self.account, "PAPER" if self._client.paper else "LIVE")
+
+    def _account_info(self) -> AccountInfo:
+        info = parse_account(self._client.get_account())
+        if info.trouble:
+            raise AccountBarred(f"Alpaca: {info.trouble}")
+        self._fee_rate = info.fee_rate
+        return info
+
+    def _venue_balances(self) -> AccountBalances:
+        at = self._ports.clock.time()
+        return parse_balances(self._account_info(), self._client.get_positions(), self._market.coin_of, at)
+
+    def _venue_symbol(self, symbol: str) -> str:
+        if not self._market.loaded:
+            raise VenueUnclear(f"{self.account} is not connected: {self.status}")
+        return self._market.canonical(symbol)
+
+    def _venue_instrument(self, symbol: str) -> Instrument:
+        return self._market.instrument(symbol)
+
+    def _venue_price(self, symbol: str, side: Side, max_age_s: float) -> Decimal:
+        self._market.watch(symbol)
+        quote = self._market.fresh_quote(symbol, max_age_s)
+        return quote.ask if side is Side.BUY else quote.bid
+
+    def _venue_prepare(self, order: MarketOrder) -> VenueCall:
+        fields = {
+            "symbol": self._market.asset(order.symbol).name,
+            "qty": plain(order.quantity),
+            "side": order.side.value,
+            "type": "market",
+            "time_in_force": "gtc",
+            "client_order_id": order.client_order_id,
+        }
+        call = self._client.prepare_order(fields, lambda answer: parse_order_id(answer, order))
+
+        def send() -> None:
+            self._leaves()
+            call.send()
+
+        return VenueCall(send, lambda: self._order_id(call), call.discard)
+
+    def _leaves(self) -> None:
+        self._may_land_until_ns = self._ports.clock.monotonic_ns() + self._lands_within_ns
+
+    def _order_id(self, call: VenueCall) -> VenueOrderId:
+        self._leaves()  # the plain session sends only now
+        try:
+            return call.order_id()
+        except VenueRejected as error:
+            if isinstance(error, MarketClosed) or is_minimum_not_met(error.code):
+                # What is known of the pair proved wrong.
+                self._market.request_instrument_refresh()
+                self._lane.later(self._tend)
+            raise
+
+    def _venue_find(self, order: MarketOrder) -> VenueOrderId | None:
+        try:
+            return parse_order_id(self._client.get_order_by_client_id(order.client_order_id), order)
+        except NotFound:
+            return None
+
+    def _venue_provable_at_ns(self) -> int:
+        return self._may_land_until_ns + int(self._options.settle_s * 1e9)
+
+    def _venue_report(self, order: MarketOrder, order_id: VenueOrderId) -> OrderReport | None:
+        try:
+            return parse_order(self._client.get_order(order_id), order.symbol, self._fee_rate)
+        except NotFound:
+            return None
+
+    def _venue_orders(self, since: float, offset: int) -> tuple[list[VenueOrder], int | None]:
+        # The open ones first, however old: an order that ends in between is then among all of them.
+        found = [] if offset else self._listed(self._client.get_orders("open"))
+        after = datetime.fromtimestamp(since, UTC)
+        page = self._client.get_orders("all", after, moment_at(offset) if offset else None)
+        return found + self._listed(page), parse_next_offset(page, offset)
+
+    def _listed(self, page: Any) -> list[VenueOrder]:
+        return parse_orders(page, self._market.canonical, self._fee_rate)
+
+    def _venue_read_delay(self) -> float:
+        return self._client.read_delay()
+
+    def _venue_find_delay(self) -> float:
+        return self._client.read_delay(LISTING_CALLS)
+
+    def _venue_housekeep(self) -> None:
+        self._market.refresh_if_due(self._client.get_assets)
+
+    def _venue_close(self) -> None:
+        self._client.close()
