@@ -87,7 +87,8 @@ class Fill:
 class OrderReport:
     """What the venue says of an order: executed size (base), average price, cost and fee (quote).
 
-    ``final`` means that nothing more can happen to it.
+    ``final`` means that nothing more can happen to it; ``complete``, that the venue says that all of it was done: where
+    a buy is sized in quote its coins alone cannot tell.
     """
 
     order_id: VenueOrderId
@@ -99,6 +100,7 @@ class OrderReport:
     final: bool
     reason: str = ""
     fills: tuple[Fill, ...] = ()
+    complete: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,9 @@ OPEN_STATES = frozenset({_S.PLANNED, _S.SUBMITTING, _S.ACCEPTED, _S.UNKNOWN})
 #: States in which the venue holds an order of this name, or may hold one.
 AT_THE_VENUE = frozenset({_S.ACCEPTED, _S.FILLED, _S.PARTIALLY_FILLED})
 
+#: States of copies of which no order was ever meant to be placed, or not any more.
+MOVED_ASIDE = frozenset({_S.SKIPPED, _S.EXPIRED, _S.OBSERVED})
+
 
 def move(current: OrderState, following: OrderState) -> OrderState:
     """The state after a move.

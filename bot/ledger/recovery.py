@@ -7,7 +7,7 @@ from sqlalchemy import select
 from bot.domain.enums import OrderState, Side
 from bot.domain.ids import AccountId, SignalId
 from bot.domain.money import ZERO
-from bot.domain.states import AT_THE_VENUE, OPEN_STATES
+from bot.domain.states import AT_THE_VENUE, MOVED_ASIDE, OPEN_STATES
 from bot.ledger import tables
 from bot.ledger.reader import Reader
 from bot.ledger.rows import CopyRow, MasterOrderRow, SignalRow
@@ -48,16 +48,30 @@ class RecoveryQueries(Reader):
         return self._all(CopyRow, copies, copies.c.side == Side.BUY, filled, doubted, held, order=[copies.c.planned_at])
 
     def unfinished_exits(self) -> list[CopyRow]:
-        """Exits that the venue ended, the latest word on their symbol, without a further leg, where coins are left."""
+        """Exits that the venue ended with a rest that no later plan had in it, and without a further leg.
+
+        Of accounts that still have coins of the symbol.
+        """
         copies, signals, coins = tables.copies, tables.signals, tables.copied_coins
-        this, later, further = signals.alias(), signals.alias(), copies.alias()
-        overtaken = (
-            select(later.c.signal_id)
+        this, later = signals.alias(), signals.alias()
+        further, taken = copies.alias(), copies.alias()
+        comes_later = (
+            this.c.signal_id == copies.c.signal_id,
+            later.c.master == this.c.master,
+            later.c.symbol == this.c.symbol,
+            later.c.number > this.c.number,
+            # What was planned before this exit was known to have left a rest does not have the rest in it.
+            later.c.planned_at >= copies.c.settled_at,
+        )
+        sold = select(later.c.signal_id).where(*comes_later, later.c.side == Side.SELL).exists()
+        # An entry that this account did not take changes nothing of what is left.
+        bought = (
+            select(taken.c.leg)
             .where(
-                this.c.signal_id == copies.c.signal_id,
-                later.c.master == this.c.master,
-                later.c.symbol == this.c.symbol,
-                later.c.number > this.c.number,
+                *comes_later,
+                taken.c.signal_id == later.c.signal_id,
+                taken.c.account == copies.c.account,
+                taken.c.state.not_in(MOVED_ASIDE),
             )
             .exists()
         )
@@ -76,7 +90,7 @@ class RecoveryQueries(Reader):
             .exists()
         )
         ended = copies.c.order_id.is_not(None) & copies.c.state.in_((OrderState.PARTIALLY_FILLED, OrderState.FAILED))
-        wanted = (copies.c.side == Side.SELL, ended, ~overtaken, ~continued, held)
+        wanted = (copies.c.side == Side.SELL, ended, ~sold, ~bought, ~continued, held)
         return self._all(CopyRow, copies, *wanted, order=[copies.c.planned_at])
 
     def exits_after(self, signal_id: SignalId) -> list[SignalRow]:

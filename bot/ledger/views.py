@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from bot.domain.enums import OrderState
 from bot.domain.ids import AccountId, ClientOrderId, SignalId
-from bot.domain.states import AT_THE_VENUE, OPEN_STATES
+from bot.domain.states import AT_THE_VENUE, MOVED_ASIDE, OPEN_STATES
 from bot.ledger import tables
 from bot.ledger.coins import CoinAdjustment, CopiedCoins
 from bot.ledger.commands import Command, read_command
@@ -17,7 +17,6 @@ from bot.ledger.recovery import RecoveryQueries
 from bot.ledger.rows import AccountRow, CopyRow, Counts, EventRow, MasterOrderRow, OrderRow, SignalRow
 from bot.ledger.switches import KillSwitch, read_switch
 
-_MOVED_ASIDE = (OrderState.SKIPPED, OrderState.EXPIRED, OrderState.OBSERVED)
 _WENT_WRONG = (OrderState.REJECTED, OrderState.FAILED)
 
 
@@ -99,7 +98,7 @@ class Views(RecoveryQueries):
         """Every order that was ever meant to be sent, masters' and copies', by account."""
         rows: dict[AccountId, list[OrderRow]] = {}
         copies = tables.copies
-        meant = copies.c.state.not_in(_MOVED_ASIDE)
+        meant = copies.c.state.not_in(MOVED_ASIDE)
         for row in self._all(OrderRow, tables.master_orders) + self._all(OrderRow, copies, meant):
             rows.setdefault(row.account, []).append(row)
         return rows
@@ -113,7 +112,7 @@ class Views(RecoveryQueries):
             groups = [(state, code, int(count)) for state, code, count in connection.execute(by_state)]
         skipped: dict[str, int] = {}
         for state, code, count in groups:
-            if state in _MOVED_ASIDE:
+            if state in MOVED_ASIDE:
                 name = code or state.value.lower()
                 skipped[name] = skipped.get(name, 0) + count
         return Counts(

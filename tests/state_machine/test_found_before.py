@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from tests.state_machine.events import Buy, Event, FailReads, Kill, Sell, TrailBalances, Wait
 from tests.state_machine.fates import GOOD, Death, Fate, Way
 from tests.state_machine.machine import CopyTrading
@@ -139,4 +141,34 @@ def test_while_a_lane_is_held_up_what_an_earlier_process_spent_is_not_sized_with
         quietly(Buy("SOL-USD", 12_000, slow)),
         (Buy("SOL-USD", 2_000, Fate(answer_takes_s=10.0)), [GOOD, slow, Fate(Way.LATE), slow], None),
         quietly(Buy("DOGE-USD", 2_000)),
+    )
+
+
+def test_an_entry_that_nobody_took_does_not_hide_the_rest_of_the_exit_before_it() -> None:
+    play(
+        ["large", "plain"],
+        quietly(Buy("BTC-USD", 2_000)),
+        quietly(Buy("BTC-USD", 12_000, Fate(Way.ANSWER_LOST))),
+        (
+            Sell("BTC-USD", "1"),
+            [
+                Fate(shown_after_s=8.0, done_after_s=1.0, part=Decimal("0.97")),
+                Fate(Way.ANSWER_LOST, shown_after_s=2.0),
+            ],
+            None,
+        ),
+        (Wait(200.0), [], Death(at=22, kept=2)),
+    )
+
+
+def test_the_rest_of_an_exit_is_not_in_the_plan_of_one_that_came_before_it_was_known() -> None:
+    slow = Fate(Way.RATE_LIMITED, answer_takes_s=30.0)
+    play(
+        ["large"],
+        quietly(Buy("BTC-USD", 12_000)),
+        (Sell("BTC-USD", "0.3"), [Fate(shown_after_s=2.0, part=Decimal("0.1"))], None),
+        quietly(Sell("BTC-USD", "1")),
+        quietly(Buy("BTC-USD", 12_000, slow)),
+        quietly(Sell("BTC-USD", "1")),
+        quietly(Kill(1, 20)),
     )

@@ -236,9 +236,10 @@ class BaseBroker(Leading):
         held = balances.available.get(instrument.base, ZERO)
         if direction is Side.SELL and held < size <= held * _SELL_ALL_TOLERANCE:
             size = instrument.floor_size(held)
-        if size <= 0 or instrument.is_below_minimum(size, price, direction):
+        worth = value if direction is Side.BUY and instrument.quote_step is not None else size * price
+        if size < instrument.minimum_size or size <= 0 or worth < instrument.smallest_cost(direction):
             raise InvalidAmount(
-                f"{plain(size)} {instrument.base} ({usd(size * price)}) is below the minimum of {canonical} at "
+                f"{plain(size)} {instrument.base} ({usd(worth)}) is below the minimum of {canonical} at "
                 f"{self.venue}: {plain(instrument.minimum_size)} {instrument.base} and "
                 f"{plain(instrument.smallest_cost(direction))} {instrument.quote}"
             )

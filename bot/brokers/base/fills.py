@@ -138,4 +138,5 @@ class Fills(Account):
 def _state_of(order: MarketOrder, report: OrderReport) -> OrderState:
     if report.executed <= 0:
         return OrderState.FAILED
-    return OrderState.FILLED if report.executed >= order.quantity else OrderState.PARTIALLY_FILLED
+    done = report.complete or report.executed >= order.quantity
+    return OrderState.FILLED if done else OrderState.PARTIALLY_FILLED
