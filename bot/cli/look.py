@@ -14,8 +14,8 @@ from rich.markup import escape
 from bot.cli.common import FAILED, out, print_json
 from bot.cli.running import bot_is_running
 from bot.cli.tables import money, table
-from bot.domain.enums import OrderState
-from bot.domain.money import plain
+from bot.domain.enums import OrderState, SizeType
+from bot.domain.money import plain, shown
 from bot.ledger.entry import ledger_url, open_views
 from bot.ledger.rows import AccountRow, CopyRow, SignalRow
 from bot.ledger.views import Views
@@ -71,8 +71,8 @@ def signals(limit: Limit = 20, as_json: Json = False) -> None:
             row.master,
             row.side.upper(),
             row.symbol,
-            plain(row.size),
-            plain(row.price),
+            shown(row.size) if row.size_type is SizeType.BASE else money(row.size),
+            shown(row.price),
             money(row.master_balance),
             row.order_id,
             row.signal_id[:8],
@@ -102,10 +102,10 @@ def copies(
             row.side.upper(),
             row.symbol,
             row.state.value,
-            plain(row.executed or row.quantity),
+            shown(row.executed or row.quantity),
             row.order_id or row.reason,
-            plain(row.average_price),
-            plain(row.fee),
+            shown(row.average_price),
+            shown(row.fee),
             None if row.milliseconds is None else f"{row.milliseconds:.0f}",
         )
         for row in found

@@ -18,11 +18,6 @@ from bot.domain.errors import NijaError
 #: The project's folder, where ``python -m paper_exchange`` finds its package.
 _PROJECT = Path(__file__).resolve().parents[2]
 _CONTROL_TIMEOUT_S = 30.0
-_MASTER_NAMES = {
-    BrokerType.KRAKEN: "KRAKEN_MASTER",
-    BrokerType.COINBASE: "COINBASE",
-    BrokerType.ALPACA: "ALPACA",
-}
 
 
 class PaperExchange:
@@ -117,7 +112,7 @@ def variables_for(
         "KRAKEN_TIER": "Pro",
     }
     for master in masters:
-        variables |= _keys(_MASTER_NAMES[BrokerType(master["venue"])], master)
+        variables |= _keys(master["venue"].upper(), master)
     for user in users:
         variables |= _keys(f"{user['venue'].upper()}_USER_{user['name'].upper()}", user)
     return variables

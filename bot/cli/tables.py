@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Any
 
 from rich import box
 from rich.markup import escape
 from rich.table import Table
+
+from bot.domain.money import shown
 
 _STATE_STYLES = {
     "FILLED": "green",
@@ -50,10 +53,10 @@ def _trade_row(line: dict[str, Any]) -> tuple[Any, ...]:
     return (
         line["account"],
         money(line["balance"]),
-        line["executed"] or line["quantity"],
+        _amount(line["executed"] or line["quantity"]),
         outcome,
-        line["price"],
-        line["fee"],
+        _amount(line["price"]),
+        _amount(line["fee"]),
         "-" if line["milliseconds"] is None else f"{line['milliseconds']:.0f}",
     )
 
@@ -61,6 +64,10 @@ def _trade_row(line: dict[str, Any]) -> tuple[Any, ...]:
 def money(value: object) -> str:
     """Dollars and cents of a number or its text; ``-`` for None."""
     return "-" if value is None else f"${float(str(value)):,.2f}"
+
+
+def _amount(text: str | None) -> str | None:
+    return None if text is None else shown(Decimal(text))
 
 
 def _cell(value: Any) -> str:

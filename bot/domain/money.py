@@ -13,6 +13,8 @@ ONE = Decimal(1)
 #: Amounts of more digits than this before or after the point are nobody's money.
 _LARGEST_EXPONENT = 100
 
+_SHOWN_DECIMALS = 8
+
 #: Currencies counted as US dollars when balances are compared; as money to pay with they stay different.
 DOLLARS = ("USD", "USDT", "USDC")
 
@@ -65,6 +67,12 @@ def floor_to_step(value: Decimal, step: Decimal) -> Decimal:
 def plain(value: Decimal) -> str:
     """Decimal notation without an exponent: venues refuse ``1E-5``."""
     return format(value, "f")
+
+
+def shown(value: Decimal) -> str:
+    """For people: no more than eight decimals, however many a venue computes with."""
+    exponent = value.as_tuple().exponent
+    return plain(round(value, _SHOWN_DECIMALS) if isinstance(exponent, int) and exponent < -_SHOWN_DECIMALS else value)
 
 
 def usd(value: Decimal) -> str:

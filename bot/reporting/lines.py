@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 
-from bot.domain.enums import OrderState
+from bot.domain.enums import OrderState, SizeType
 from bot.domain.ids import AccountId
-from bot.domain.money import plain, usd
+from bot.domain.money import shown, usd
 from bot.domain.orders import MarketOrder, OrderResult, is_master
 from bot.domain.signals import CopyTradeResult, PlannedCopy, TradeSignal
 
@@ -17,7 +17,8 @@ _log = logging.getLogger("nija")
 
 UNDERFUNDED = "UNDERFUNDED - will NOT trade"
 
-_VENUE_NAMES = {"kraken": "KRAKEN PRO", "coinbase": "COINBASE ADVANCED", "alpaca": "ALPACA"}
+#: Where operators look for another name than the venue's own.
+_VENUE_NAMES = {"kraken": "KRAKEN PRO", "coinbase": "COINBASE ADVANCED"}
 #: States of a copy that the venue holds or held.
 _COPIED = (OrderState.ACCEPTED, OrderState.FILLED, OrderState.PARTIALLY_FILLED)
 _NOT_TRIED = (OrderState.SKIPPED, OrderState.EXPIRED, OrderState.OBSERVED, OrderState.PLANNED)
@@ -28,7 +29,7 @@ class LogAnnouncer:
 
     def connected(self, account: AccountId) -> None:
         """An account answered with its balances."""
-        _log.info("✅ %s CONNECTED (%s)", _VENUE_NAMES[account.venue], account.label)
+        _log.info("✅ %s CONNECTED (%s)", _VENUE_NAMES.get(account.venue, account.venue.upper()), account.label)
         if not is_master(account):
             _log.info("✅ %s %s connected", account.label, account.venue.upper())
 
@@ -49,9 +50,9 @@ class LogAnnouncer:
         _log.info(
             "📡 Emitting trade signal to copy engine: %s %s %s at %s",
             signal.side.upper(),
-            plain(signal.size),
+            shown(signal.size) if signal.size_type is SizeType.BASE else f"{usd(signal.size)} of",
             signal.symbol,
-            plain(signal.price),
+            shown(signal.price),
         )
 
     def emitted(self, signal: TradeSignal) -> None:
@@ -68,8 +69,8 @@ class LogAnnouncer:
         order, report = result.order, result.report
         if order is None:
             return
-        price = plain(report.average_price) if report else "not known yet"
-        executed = plain(report.executed if report else order.quantity)
+        price = shown(report.average_price) if report else "not known yet"
+        executed = shown(report.executed if report else order.quantity)
         _log.info(
             "✅ TRADE CONFIRMATION - MASTER: %s %s %s at %s, order %s",
             order.side.upper(),
@@ -99,7 +100,7 @@ class LogAnnouncer:
     def copy_ended(self, result: CopyTradeResult) -> None:
         """A user's order was answered."""
         took = "" if result.milliseconds is None else f" after {result.milliseconds:.0f} ms"
-        trade = f"{result.user_id}: {result.side.upper()} {plain(result.quantity)} {result.symbol}"
+        trade = f"{result.user_id}: {result.side.upper()} {shown(result.quantity)} {result.symbol}"
         if result.success:
             _log.info("🟢 COPY TRADE SUCCESS - %s, order %s%s", trade, result.order_id, took)
         elif result.state is OrderState.UNKNOWN:

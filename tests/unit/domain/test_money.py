@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.errors import InvalidAmount, NijaError
-from bot.domain.money import floor_to_step, plain, positive, to_decimal, usd
+from bot.domain.money import floor_to_step, plain, positive, shown, to_decimal, usd
 
 NO_NUMBERS: list[Any] = [
     None,
@@ -161,3 +161,18 @@ def test_a_number_just_below_a_step_with_more_digits_than_the_context_is_not_rou
 def test_dollars_for_people() -> None:
     assert usd(Decimal("1234.5")) == "$1,234.50"
     assert usd(Decimal(0)) == "$0.00"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("84002.3500000028355744", "84002.35000000"),
+        ("0.0011798244662232", "0.00117982"),
+        ("0.00000001", "0.00000001"),
+        ("1E+3", "1000"),
+        ("1000", "1000"),
+        ("0", "0"),
+    ],
+)
+def test_people_see_eight_decimals_at_most_and_nothing_in_exponents(value: str, text: str) -> None:
+    assert shown(Decimal(value)) == text

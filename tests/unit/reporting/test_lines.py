@@ -201,3 +201,8 @@ def test_a_recovery_says_how_many_orders_it_asks_for_and_whether_all_are_known(s
     assert "RECOVERY DONE" in known
     assert "RECOVERY DONE" not in open_
     assert "in doubt" in open_
+
+
+def test_a_signal_in_dollars_says_so(said: Callable[[], list[str]]) -> None:
+    LogAnnouncer().emitting(replace(SIGNAL, size=Decimal("1000.00"), size_type=SizeType.QUOTE))
+    assert "BUY $1,000.00 of BTC-USD at" in "\n".join(said())
