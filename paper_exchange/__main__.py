@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from paper_exchange.control import Control
-from paper_exchange.control_models import NewAccount
-from paper_exchange.core.clock import Clock
+from paper_exchange.core.first_prices import FIRST_PRICES
+from paper_exchange.core.instruments import Instrument
 from paper_exchange.core.prices import FixedPrices, PriceSource, ReplayPrices, WalkPrices
-from paper_exchange.core.settings import Settings
-from paper_exchange.kraken.instruments import Catalogue
-from paper_exchange.kraken.setup import PriceChoice, build
+from paper_exchange.core.world import PriceChoice, World
 from paper_exchange.service import Doors, run
+from paper_exchange.venues import build_all
 
 _DEFAULT_SYMBOL = "BTC-USD"
 
@@ -26,10 +27,16 @@ def main(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of the Kraken REST API; 0 takes any free one.")
     ] = 8801,
+    coinbase_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the Coinbase Advanced Trade API; 0 takes any free one.")
+    ] = 0,
+    alpaca_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the Alpaca Trading API; 0 takes any free one.")
+    ] = 0,
     control_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of the control API; 0 takes any free one.")
     ] = 8802,
-    host: Annotated[str, typer.Option(help="Address of the Kraken REST API. The control API is on loopback only.")] = (
+    host: Annotated[str, typer.Option(help="Address of the venues' APIs. The control API is on loopback only.")] = (
         "127.0.0.1"
     ),
     seed: Annotated[int, typer.Option(help="Makes prices, price history and generated keys repeatable.")] = 7,
@@ -47,38 +54,40 @@ def main(
     ] = 1.0,
     parent_pid: Annotated[int | None, typer.Option(help="Stop when the process with this id is gone.")] = None,
 ) -> None:
-    """A local exchange that speaks Kraken's REST protocol, with simulated accounts and markets.
+    """A local exchange that speaks the REST protocols of the venues, with simulated accounts and markets.
 
-    When both ports listen, one line of JSON on stdout says where:
+    When all ports listen, one line of JSON on stdout says where:
 
-    {"ready": true, "kraken_url": "http://...", "control_url": "http://..."}
+    {"ready": true, "kraken_url": "http://...", "coinbase_url": "http://...", "control_url": "http://..."}
 
     Logs go to stderr. Open accounts with POST /accounts at the control URL.
-    The answer holds their API keys; give them to a Kraken client with the Kraken URL.
+    The answer holds their API keys; give them to a client of the venue with the venue's URL.
     SIGTERM or Ctrl-C ends it; nothing is kept.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
-        venue = build(_price_choice(prices, seed, replay_speed), Settings(latency_ms=latency_ms), seed)
+        venues = build_all(World(seed, _price_choice(prices, seed, replay_speed)), latency_ms)
         if accounts is not None:
-            wanted = TypeAdapter(list[NewAccount]).validate_json(accounts.read_bytes())
-            Control(venue).open_accounts(wanted)
-        run(venue, Doors(host, port, control_port), parent_pid)
+            Control(venues).open_accounts(accounts.read_bytes())
+        ports = {"kraken": port, "coinbase": coinbase_port, "alpaca": alpaca_port}
+        run(venues, Doors(host, ports, control_port), parent_pid)
     except (ValidationError, ValueError, OSError) as error:
         typer.echo(f"cannot start: {error}", err=True)
         raise typer.Exit(2) from error
 
 
 def _price_choice(prices: str, seed: int, replay_speed: float) -> PriceChoice:
-    def choose(catalogue: Catalogue, clock: Clock) -> PriceSource:
-        fixed = FixedPrices(seed, catalogue.start_prices)
+    def choose(
+        instruments: Mapping[str, Instrument], first_prices: Mapping[str, Decimal], started_at: float
+    ) -> PriceSource:
+        fixed = FixedPrices(seed, first_prices)
         if prices == "fixed":
             return fixed
         if prices == "walk":
-            return WalkPrices(seed, catalogue.start_prices, clock.now(), catalogue.instruments)
+            return WalkPrices(seed, first_prices, started_at, instruments)
         path = Path(prices)
-        symbol = path.stem if path.stem in catalogue.instruments else _DEFAULT_SYMBOL
-        return ReplayPrices(path, replay_speed, fixed, clock.now(), symbol)
+        symbol = path.stem if path.stem in FIRST_PRICES else _DEFAULT_SYMBOL
+        return ReplayPrices(path, replay_speed, fixed, started_at, symbol)
 
     return choose
 

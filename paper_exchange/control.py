@@ -1,42 +1,44 @@
-"""The control API: a second, open door for tests, on loopback only."""
+"""The control API: a second, open door for tests, on loopback only. It works over all venues."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, TypeVar
 
 import orjson
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from paper_exchange.control_models import AccountChange, MarketChange, NewAccount, NewFault, SettingsChange
+from paper_exchange.control_models import MarketChange, NewFault, SettingsChange
+from paper_exchange.control_rows import fault_row, market_row, order_row, request_row, trade_row
 from paper_exchange.core.accounts import Account
+from paper_exchange.core.bodies import NewAccount
 from paper_exchange.core.faults import DEFAULT_SECONDS, Fault
-from paper_exchange.core.journal import Request as JournalRequest
 from paper_exchange.core.journal import refusals
-from paper_exchange.core.market import Quote
-from paper_exchange.core.orders import Order, Trade
-from paper_exchange.kraken.keys import ApiKey, check_permissions
-from paper_exchange.kraken.routes import PRIVATE, PUBLIC
-from paper_exchange.kraken.setup import NameTaken, check_assets, check_new_account, open_account
-from paper_exchange.kraken.venue import Kraken
+from paper_exchange.core.market import Market
+from paper_exchange.core.orders import Order
+from paper_exchange.core.venue import NameTaken, Venue
 
 _Model = TypeVar("_Model", bound=BaseModel)
-_ACCOUNTS: TypeAdapter[list[NewAccount]] = TypeAdapter(list[NewAccount])
+_FIRST = "kraken"
 
 
 class Control:
-    """The endpoints over one venue. All of them read and write the truth, past latency, read lag and faults."""
+    """The endpoints over all venues. They read and write the truth, past latency, read lag and faults.
 
-    def __init__(self, venue: Kraken) -> None:
-        self._venue = venue
-        self._exchange = venue.exchange
+    `venues` by name. Where one venue must be meant and none is named, it is Kraken.
+    """
+
+    def __init__(self, venues: Mapping[str, Venue]) -> None:
+        self._venues = venues
+        world = venues[_FIRST].exchange
+        self._clock, self._all_faults, self._journal = world.clock, world.faults, world.journal
 
     def app(self) -> Starlette:
         """The ASGI application."""
@@ -58,264 +60,210 @@ class Control:
             exception_handlers={HTTPException: _refuse},
         )
 
-    def open_accounts(self, wanted: list[NewAccount]) -> list[dict[str, str]]:
-        """Opens accounts and answers their keys; raises ValueError, and opens none, if one cannot be opened."""
+    def open_accounts(self, text: bytes) -> list[dict[str, str]]:
+        """Opens the accounts of a JSON object or list and answers their keys.
+
+        Raises ValueError (ValidationError, NameTaken), and opens none, if one cannot be opened.
+        """
+        wanted = self._read_accounts(text)
         names = [account.name for account in wanted]
         for account in wanted:
             if names.count(account.name) > 1:
                 raise NameTaken(f"account {account.name} is named twice")
-            check_new_account(self._venue, account.name, account.balances, account.permissions, account.api_secret)
-        return [self._open(account) for account in wanted]
+            if self._find(account.name) is not None:
+                raise NameTaken(f"account {account.name} exists already")
+            self._venues[account.venue].check_account(account)
+        return [self._venues[account.venue].open_account(account) for account in wanted]
 
-    def _open(self, wanted: NewAccount) -> dict[str, str]:
-        values = {name: getattr(wanted, name) for name in type(wanted).model_fields if name != "venue"}
-        key = open_account(self._venue, **values)
-        account = key.account
-        return {"name": account.name, "venue": account.venue, "api_key": key.key, "api_secret": key.secret}
+    def _read_accounts(self, text: bytes) -> list[NewAccount]:
+        given = json.loads(text)
+        return [self._account_body(item).model_validate_json(json.dumps(item)) for item in _listed(given)]
+
+    def _account_body(self, item: object) -> type[NewAccount]:
+        name = item.get("venue", _FIRST) if isinstance(item, dict) else _FIRST
+        if name not in self._venues:
+            raise ValueError(f"no venue {name}; there are: {', '.join(self._venues)}")
+        return self._venues[name].account_body
+
+    def _find(self, name: str) -> tuple[Venue, Account] | None:
+        for venue in self._venues.values():
+            if name in venue.exchange.accounts:
+                return venue, venue.exchange.accounts[name]
+        return None
+
+    def _named(self, name: str) -> tuple[Venue, Account]:
+        found = self._find(name)
+        if found is None:
+            raise HTTPException(404, f"no account {name}")
+        return found
+
+    def _chosen(self, request: Request) -> list[Venue]:
+        """The venue in `?venue=`, or all."""
+        name = request.query_params.get("venue")
+        if name is None:
+            return list(self._venues.values())
+        return [self._venue(name)]
+
+    def _venue(self, name: str) -> Venue:
+        if name not in self._venues:
+            raise HTTPException(404, f"no venue {name}; there are: {', '.join(self._venues)}")
+        return self._venues[name]
 
     async def _health(self, request: Request) -> Response:
-        return _json({"ok": True, "venues": ["kraken"], "time": self._exchange.clock.now()})
+        return _json({"ok": True, "venues": list(self._venues), "time": self._clock.now()})
 
     async def _accounts(self, request: Request) -> Response:
         if request.method == "GET":
-            return _json([self._describe(key) for key in self._venue.keys.by_account.values()])
+            return _json(
+                [
+                    venue.describe_account(account)
+                    for venue in self._chosen(request)
+                    for account in venue.exchange.accounts.values()
+                ]
+            )
         body = await request.body()
-        wanted = _validated(lambda: _ACCOUNTS.validate_json(body if body.lstrip()[:1] == b"[" else b"[" + body + b"]"))
-        try:
-            return _json(self.open_accounts(wanted))
-        except NameTaken as error:
-            raise HTTPException(409, str(error)) from error
-        except ValueError as error:
-            raise HTTPException(400, str(error)) from error
+        return _json(_validated(lambda: self.open_accounts(body)))
 
     async def _account(self, request: Request) -> Response:
-        key = self._venue.keys.by_account.get(request.path_params["name"])
-        if key is None:
-            raise HTTPException(404, f"no account {request.path_params['name']}")
+        venue, account = self._named(request.path_params["name"])
         if request.method == "PATCH":
-            self._change_account(key, await _read(request, AccountChange))
-        return _json(self._describe(key))
-
-    def _change_account(self, key: ApiKey, change: AccountChange) -> None:
-        try:
-            check_assets(self._venue, change.balances or {})
-            key.permissions = key.permissions if change.permissions is None else check_permissions(change.permissions)
-        except ValueError as error:
-            raise HTTPException(400, str(error)) from error
-        for asset, amount in (change.balances or {}).items():
-            self._exchange.engine.deposit(key.account, asset, amount - key.account.balances.get(asset, Decimal(0)))
-        if change.nonce_window is not None:
-            key.nonce_window = change.nonce_window
-        if change.tier is not None:
-            key.tier = change.tier
-        if "fee_rate" in change.model_fields_set:
-            key.account.fee_rate = change.fee_rate
-        if change.enabled is not None:
-            key.account.enabled = change.enabled
+            change = await _read(request, venue.change_body)
+            _validated(lambda: venue.change_account(account, change))
+        return _json(venue.describe_account(account))
 
     async def _books(self, request: Request) -> Response:
         accounts = self._chosen_accounts(request)
         since = _number(request, "since")
-        orders = [order for account in accounts for order in account.orders.values() if _touched(order, since)]
-        trades = [(account, trade) for account in accounts for trade in account.trades if trade.time >= since]
         return _json(
             {
-                "orders": [_order_row(self._exchange.accounts[order.account], order) for order in orders],
-                "trades": [_trade_row(account, trade) for account, trade in trades],
+                "orders": [
+                    order_row(account, order)
+                    for account in accounts
+                    for order in account.orders.values()
+                    if _touched(order, since)
+                ],
+                "trades": [
+                    trade_row(account, trade) for account in accounts for trade in account.trades if trade.time >= since
+                ],
             }
         )
 
-    def _chosen_accounts(self, request: Request) -> list[Account]:
+    def _chosen_accounts(self, request: Request) -> Iterable[Account]:
         name = request.query_params.get("account")
-        if name is None:
-            return list(self._exchange.accounts.values())
-        if name not in self._exchange.accounts:
-            raise HTTPException(404, f"no account {name}")
-        return [self._exchange.accounts[name]]
+        if name is not None:
+            return [self._named(name)[1]]
+        return [account for venue in self._chosen(request) for account in venue.exchange.accounts.values()]
 
     async def _requests(self, request: Request) -> Response:
         if request.method == "DELETE":
-            return _json({"cleared": self._exchange.journal.clear()})
+            return _json({"cleared": self._journal.clear()})
         query = request.query_params
-        found = self._exchange.journal.find(query.get("method"), query.get("account"))
-        return _json(
-            {"requests": [_request_row(row) for row in found], "refused": refusals(found), "count": len(found)}
-        )
+        found = self._journal.find(query.get("method"), query.get("account"), query.get("venue"))
+        return _json({"requests": [request_row(row) for row in found], "refused": refusals(found), "count": len(found)})
 
     async def _settings(self, request: Request) -> Response:
+        venues = self._chosen(request)
         if request.method == "PATCH":
             change = await _read(request, SettingsChange)
             for name in change.model_fields_set:
-                value = getattr(change, name)
-                if value is None and name != "public_rate_per_s":
+                if getattr(change, name) is None and name != "public_rate_per_s":
                     raise HTTPException(400, f"{name} cannot be null")
-                if name == "clock_offset_s":
-                    self._exchange.clock.offset_s = value
-                else:
-                    setattr(self._exchange.settings, name, value)
-        return _json(self._settings_row())
+            for name in change.model_fields_set:
+                self._set(venues, name, getattr(change, name))
+        return _json(self._settings_row(venues[0]))
 
-    def _settings_row(self) -> dict[str, Any]:
-        settings = self._exchange.settings
+    def _set(self, venues: list[Venue], name: str, value: Any) -> None:
+        if name == "clock_offset_s":
+            self._clock.offset_s = value
+            return
+        for venue in venues:
+            setattr(venue.exchange.settings, name, value)
+
+    def _settings_row(self, venue: Venue) -> dict[str, Any]:
         names = [name for name in SettingsChange.model_fields if name != "clock_offset_s"]
-        return {name: getattr(settings, name) for name in names} | {"clock_offset_s": self._exchange.clock.offset_s}
+        row = {name: getattr(venue.exchange.settings, name) for name in names}
+        return row | {"clock_offset_s": self._clock.offset_s}
 
     async def _faults(self, request: Request) -> Response:
-        faults = self._exchange.faults
+        faults = self._all_faults
         if request.method == "GET":
-            return _json([_fault_row(fault) for fault in faults.armed.values()])
+            return _json([fault_row(fault) for fault in faults.armed.values()])
         if request.method == "DELETE":
             return _json({"cleared": faults.clear()})
         wanted = await _read(request, NewFault)
-        if wanted.method is not None and wanted.method not in PRIVATE.keys() | PUBLIC.keys():
-            raise HTTPException(400, f"no method {wanted.method}")
+        self._check_fault(wanted)
         values = wanted.model_dump(exclude={"when", "seconds", "for_s"})
         seconds = DEFAULT_SECONDS.get(wanted.kind, 0.0) if wanted.seconds is None else wanted.seconds
-        ends_at = None if wanted.for_s is None else self._exchange.clock.now() + wanted.for_s
+        ends_at = None if wanted.for_s is None else self._clock.now() + wanted.for_s
         fault = Fault(fault_id=faults.next_id(), moment=wanted.when, seconds=seconds, ends_at=ends_at, **values)
         faults.arm(fault)
         return _json({"id": fault.fault_id})
 
+    def _check_fault(self, wanted: NewFault) -> None:
+        owner = self._find(wanted.account) if wanted.account is not None else None
+        if wanted.venue is not None:
+            venues = [self._venue(wanted.venue)]
+        else:
+            venues = list(self._venues.values()) if owner is None else [owner[0]]
+        able = [venue for venue in venues if wanted.kind in venue.fault_kinds]
+        if not able:
+            raise HTTPException(400, f"{wanted.kind} does not happen at {_names(venues)}")
+        if wanted.method is not None and not any(wanted.method in venue.calls for venue in able):
+            raise HTTPException(400, f"no method {wanted.method}")
+
     async def _fault(self, request: Request) -> Response:
         fault_id = request.path_params["fault_id"]
-        if not self._exchange.faults.clear(fault_id):
+        if not self._all_faults.clear(fault_id):
             raise HTTPException(404, f"no fault {fault_id}")
         return _json({"cleared": 1})
 
     async def _market(self, request: Request) -> Response:
-        return _json({symbol: _market_row(quote) for symbol, quote in self._exchange.market.quotes.items()})
+        venue = self._venue(request.query_params.get("venue", _FIRST))
+        return _json({symbol: market_row(quote) for symbol, quote in venue.exchange.market.quotes.items()})
 
     async def _symbol(self, request: Request) -> Response:
         symbol = request.path_params["symbol"]
-        quote = self._exchange.market.quotes.get(symbol)
-        if quote is None:
+        markets = [venue.exchange.market for venue in self._chosen(request) if symbol in venue.exchange.market.quotes]
+        if not markets:
             raise HTTPException(404, f"no symbol {symbol}")
-        self._change_market(symbol, quote, await _read(request, MarketChange))
-        return _json(_market_row(quote))
-
-    def _change_market(self, symbol: str, quote: Quote, change: MarketChange) -> None:
-        given = change.model_fields_set
-        for name in given & {"spread", "depth"}:
-            setattr(quote, name, getattr(change, name))
-        for name in given & {"status", "minimum_size", "minimum_cost"}:
-            value = getattr(change, name)
-            if value is None:
+        change = await _read(request, MarketChange)
+        for name in change.model_fields_set & {"status", "minimum_size", "minimum_cost"}:
+            if getattr(change, name) is None:
                 raise HTTPException(400, f"{name} cannot be null")
-            setattr(quote.instrument, name, value)
-        if change.price is not None:
-            self._exchange.market.set_price(symbol, change.price)
-        elif given & {"spread", "depth"}:
-            self._exchange.market.refresh(symbol)
+        for market in markets:
+            _change_market(market, symbol, change)
+        return _json(market_row(markets[0].quotes[symbol]))
 
     async def _hold(self, request: Request) -> Response:
-        self._exchange.market.held = True
-        return _json({"held": True})
+        return self._set_held(True)
 
     async def _release(self, request: Request) -> Response:
-        self._exchange.market.held = False
-        return _json({"held": False})
+        return self._set_held(False)
 
-    def _describe(self, key: ApiKey) -> dict[str, Any]:
-        account = key.account
-        return {
-            "name": account.name,
-            "venue": account.venue,
-            "balances": account.balances,
-            "holds": {asset: amount for asset, amount in account.holds.items() if amount},
-            "permissions": sorted(key.permissions),
-            "nonce": key.nonce,
-            "counter": key.call_level(),
-            "nonce_window": key.nonce_window,
-            "tier": key.tier,
-            "fee_rate": self._exchange.fee_rate(account),
-            "enabled": account.enabled,
-        }
+    def _set_held(self, held: bool) -> Response:
+        for venue in self._venues.values():
+            venue.exchange.market.held = held
+        return _json({"held": held})
 
 
-def _order_row(account: Account, order: Order) -> dict[str, Any]:
-    ticket, state = order.ticket, order.state
-    return {
-        "account": account.name,
-        "venue": account.venue,
-        "order_id": order.order_id,
-        "client_order_id": ticket.client_order_id,
-        "symbol": ticket.instrument.symbol,
-        "side": ticket.side,
-        "type": ticket.order_type,
-        "volume": ticket.volume,
-        "executed": state.executed,
-        "cost": state.cost,
-        "fee": state.fee,
-        "price": state.cost / state.executed if state.executed else Decimal(0),
-        "status": state.status,
-        "opened_at": order.opened_at,
-        "closed_at": order.closed_at,
-    }
+def _change_market(market: Market, symbol: str, change: MarketChange) -> None:
+    given, quote = change.model_fields_set, market.quotes[symbol]
+    for name in given & {"spread", "depth"}:
+        setattr(quote, name, getattr(change, name))
+    for name in given & {"status", "minimum_size", "minimum_cost"}:
+        setattr(quote.instrument, name, getattr(change, name))
+    if change.price is not None:
+        market.set_price(symbol, change.price)
+    elif given & {"spread", "depth"}:
+        market.refresh(symbol)
 
 
-def _trade_row(account: Account, trade: Trade) -> dict[str, Any]:
-    return {
-        "account": account.name,
-        "trade_id": trade.trade_id,
-        "order_id": trade.order_id,
-        "symbol": trade.instrument.symbol,
-        "side": trade.side,
-        "price": trade.price,
-        "volume": trade.volume,
-        "cost": trade.cost,
-        "fee": trade.fee,
-        "time": trade.time,
-    }
+def _listed(given: Any) -> list[Any]:
+    return given if isinstance(given, list) else [given]
 
 
-def _request_row(row: JournalRequest) -> dict[str, Any]:
-    return {
-        "account": row.account,
-        "venue": row.venue,
-        "method": row.method,
-        "arrived_ns": row.arrived_ns,
-        "answered_ns": row.answered_ns,
-        "error": row.error,
-        "order_id": row.order_id,
-        "fault": row.fault,
-    }
-
-
-def _fault_row(fault: Fault) -> dict[str, Any]:
-    return {
-        "id": fault.fault_id,
-        "kind": fault.kind,
-        "when": fault.moment,
-        "venue": fault.venue,
-        "account": fault.account,
-        "method": fault.method,
-        "times": fault.times,
-        "skip": fault.skip,
-        "each_account": fault.each_account,
-        "ends_at": fault.ends_at,
-        "seconds": fault.seconds,
-        "probability": fault.probability,
-        "text": fault.text,
-        "fraction": fault.fraction,
-        "struck": fault.struck,
-    }
-
-
-def _market_row(quote: Quote) -> dict[str, Any]:
-    instrument = quote.instrument
-    return {
-        "bid": quote.bid,
-        "ask": quote.ask,
-        "last": quote.last,
-        "price": quote.price,
-        "spread": quote.ask - quote.bid,
-        "depth": quote.depth,
-        "status": instrument.status,
-        "minimum_size": instrument.minimum_size,
-        "minimum_cost": instrument.minimum_cost,
-        "price_step": instrument.price_step,
-        "size_step": instrument.size_step,
-    }
+def _names(venues: list[Venue]) -> str:
+    return ", ".join(venue.name for venue in venues)
 
 
 def _touched(order: Order, since: float) -> bool:
@@ -344,6 +292,10 @@ def _validated(read: Callable[[], _Value]) -> _Value:
         problems = json.loads(error.json(include_url=False, include_input=False, include_context=False))
         lines = [f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}" for problem in problems]
         raise HTTPException(400, "; ".join(lines)) from error
+    except NameTaken as error:
+        raise HTTPException(409, str(error)) from error
+    except ValueError as error:
+        raise HTTPException(400, str(error)) from error
 
 
 def _json(value: Any, status: int = 200) -> Response:

@@ -1,52 +1,16 @@
-"""What the control API reads; unknown fields are refused, so that a misspelt one is noticed."""
+"""What the control API reads besides accounts; unknown fields are refused, so that a misspelt one is noticed."""
 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from paper_exchange.core.bodies import Amount, Body, Positive, Share
 from paper_exchange.core.faults import FaultKind, FaultMoment
 from paper_exchange.core.instruments import TradingStatus
-from paper_exchange.core.settings import SystemStatus
-from paper_exchange.kraken.keys import DEFAULT_PERMISSIONS
-from paper_exchange.kraken.limits import Tier
-
-Amount = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
-Positive = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
-Share = Annotated[Decimal, Field(ge=0, le=1, allow_inf_nan=False)]
-
-
-class Body(BaseModel):
-    """A JSON object with known fields only."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class NewAccount(Body):
-    """An account to open; balances by canonical asset code."""
-
-    name: Annotated[str, Field(min_length=1)]
-    venue: Literal["kraken"] = "kraken"
-    balances: dict[str, Amount] = Field(default_factory=dict)
-    permissions: list[str] = Field(default_factory=lambda: list(DEFAULT_PERMISSIONS))
-    nonce_window: Annotated[int, Field(ge=0)] = 0
-    tier: Tier = Tier.INTERMEDIATE
-    fee_rate: Share | None = None
-    api_key: str | None = None
-    api_secret: str | None = None
-
-
-class AccountChange(Body):
-    """What to set on an account; fields that are not given stay."""
-
-    balances: dict[str, Amount] | None = None
-    permissions: list[str] | None = None
-    nonce_window: Annotated[int, Field(ge=0)] | None = None
-    fee_rate: Share | None = None
-    tier: Tier | None = None
-    enabled: bool | None = None
+from paper_exchange.core.settings import DuplicateAnswer, SystemStatus
 
 
 class SettingsChange(Body):
@@ -55,11 +19,14 @@ class SettingsChange(Body):
     latency_ms: Annotated[float, Field(ge=0)] | None = None
     read_lag_s: Annotated[float, Field(ge=0)] | None = None
     fee_rate: Share | None = None
+    fill_delay_s: Annotated[float, Field(ge=0)] | None = None
+    partial_fill_probability: Annotated[float, Field(ge=0, le=1)] | None = None
     rate_limits: bool | None = None
     public_rate_per_s: Annotated[float, Field(gt=0)] | None = None
     price_interval_s: Annotated[float, Field(gt=0)] | None = None
     system_status: SystemStatus | None = None
     deadline_enforced: bool | None = None
+    duplicate_client_order_id: DuplicateAnswer | None = None
     clock_offset_s: Annotated[float, Field(allow_inf_nan=False)] | None = None
 
 
@@ -67,7 +34,7 @@ class NewFault(Body):
     """A fault to arm."""
 
     kind: FaultKind
-    venue: Literal["kraken"] | None = None
+    venue: str | None = None
     account: str | None = None
     method: str | None = None
     when: FaultMoment = FaultMoment.BEFORE

@@ -1,4 +1,4 @@
-"""Runs both doors in one event loop, until it is asked to stop."""
+"""Runs the doors of all venues and the control API in one event loop, until it is asked to stop."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +19,8 @@ import uvicorn
 import uvloop
 
 from paper_exchange.control import Control
-from paper_exchange.core.exchange import Exchange
-from paper_exchange.kraken.app import Connection, KrakenApp
-from paper_exchange.kraken.venue import Kraken
+from paper_exchange.core.http import Connection
+from paper_exchange.core.venue import Venue
 
 _KEEP_ALIVE_S = 300
 _BACKLOG = 4096
@@ -33,58 +32,71 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """Where to listen; port 0 is any free one. The control API listens on loopback whatever `host` is."""
+    """Where to listen: `ports` by venue, 0 (as for venues that are not in it) is any free one.
+
+    The control API listens on loopback whatever `host` is.
+    """
 
     host: str
-    port: int
+    ports: Mapping[str, int]
     control_port: int
 
 
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        # Two servers share this process: signals are for whoever runs both.
+        # Several servers share this process: signals are for whoever runs all.
         yield
 
 
-def run(venue: Kraken, doors: Doors, parent_pid: int | None) -> None:
-    """Serves until SIGTERM, SIGINT or the end of the parent; prints one line of JSON when both ports listen."""
-    listening = _bind(doors.host, doors.port), _bind("127.0.0.1", doors.control_port)
-    uvloop.run(_run(venue, listening, doors.host, parent_pid))
+def run(venues: Mapping[str, Venue], doors: Doors, parent_pid: int | None) -> None:
+    """Serves until SIGTERM, SIGINT or the end of the parent; prints one line of JSON when all ports listen."""
+    listening = {name: _bind(doors.host, doors.ports.get(name, 0)) for name in venues}
+    control = _bind("127.0.0.1", doors.control_port)
+    uvloop.run(_run(venues, listening, control, doors.host, parent_pid))
 
 
-async def _run(venue: Kraken, listening: tuple[socket.socket, socket.socket], host: str, parent: int | None) -> None:
-    servers = [
-        _Server(_config(KrakenApp(venue), http=Connection)),
-        _Server(_config(Control(venue).app())),
-    ]
+async def _run(
+    venues: Mapping[str, Venue],
+    listening: Mapping[str, socket.socket],
+    control: socket.socket,
+    host: str,
+    parent: int | None,
+) -> None:
+    servers = [(_Server(_config(venue.app(), http=Connection)), listening[name]) for name, venue in venues.items()]
+    servers.append((_Server(_config(Control(venues).app())), control))
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    serving = [asyncio.create_task(server.serve(sockets=[tcp])) for server, tcp in zip(servers, listening, strict=True)]
-    while not all(server.started for server in servers):
+    serving = [asyncio.create_task(server.serve(sockets=[tcp])) for server, tcp in servers]
+    while not all(server.started for server, _ in servers):
         await asyncio.sleep(_START_CHECK_S)
-    background = [asyncio.create_task(job) for job in _jobs(venue.exchange, parent, stopping)]
+    background = [asyncio.create_task(job) for job in _jobs(venues, parent, stopping)]
     _calm_the_collector()
-    _say_ready(host, listening)
+    _say_ready(host, listening, control)
     await stopping.wait()
     for job in background:
         job.cancel()
-    for server in servers:
+    for server, _ in servers:
         server.should_exit = server.force_exit = True
     await asyncio.gather(*serving, *background, return_exceptions=True)
 
 
-def _jobs(exchange: Exchange, parent: int | None, stopping: asyncio.Event) -> list[Any]:
+def _jobs(venues: Mapping[str, Venue], parent: int | None, stopping: asyncio.Event) -> list[Any]:
+    exchanges = [venue.exchange for venue in venues.values()]
+
     async def move_prices() -> None:
         while True:
-            await asyncio.sleep(exchange.settings.price_interval_s)
-            exchange.market.step()
+            await asyncio.sleep(exchanges[0].settings.price_interval_s)
+            now = exchanges[0].clock.now()
+            for exchange in exchanges:
+                exchange.market.step(now)
 
     async def housekeep() -> None:
         while True:
             await asyncio.sleep(_HOUSEKEEPING_S)
-            exchange.housekeep()
+            for exchange in exchanges:
+                exchange.housekeep()
 
     jobs = [_kept_alive(move_prices), _kept_alive(housekeep)]
     return jobs if parent is None else [*jobs, _watch_parent(parent, stopping)]
@@ -147,13 +159,9 @@ def _calm_the_collector() -> None:
     gc.set_threshold(20_000, 50, 1_000_000)
 
 
-def _say_ready(host: str, listening: tuple[socket.socket, socket.socket]) -> None:
+def _say_ready(host: str, listening: Mapping[str, socket.socket], control: socket.socket) -> None:
     shown = f"[{host}]" if ":" in host else host
-    kraken_port, control_port = (tcp.getsockname()[1] for tcp in listening)
-    ready = {
-        "ready": True,
-        "kraken_url": f"http://{shown}:{kraken_port}",
-        "control_url": f"http://127.0.0.1:{control_port}",
-    }
+    urls = {f"{name}_url": f"http://{shown}:{tcp.getsockname()[1]}" for name, tcp in listening.items()}
+    ready = {"ready": True, **urls, "control_url": f"http://127.0.0.1:{control.getsockname()[1]}"}
     sys.stdout.write(json.dumps(ready) + "\n")
     sys.stdout.flush()

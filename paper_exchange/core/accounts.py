@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import NamedTuple
 
-from paper_exchange.core.orders import LIVE, ZERO, Order, OrderState, Side, Trade
+from paper_exchange.core.funds import paid_asset
+from paper_exchange.core.orders import LIVE, ZERO, Order, OrderState, Trade
 
 TRADE = "trade"
 
@@ -62,9 +63,18 @@ class Account:
         if order.ticket.client_order_id is not None:
             self.orders_by_client_id.setdefault(order.ticket.client_order_id, []).append(order)
 
+    def named(self, client_order_id: str | None) -> Order | None:
+        """The first order of a client order id, dead or alive: for venues where an id is unique for good."""
+        orders = self.orders_by_client_id.get(client_order_id or "")
+        return orders[0] if orders else None
+
+    def live_named(self, client_order_id: str | None) -> list[Order]:
+        """The live orders of a client order id: for venues where an id is unique among open orders only."""
+        return [order for order in self.orders_by_client_id.get(client_order_id or "", ()) if order.is_live]
+
     def follow(self, order: Order, state: OrderState) -> None:
         """Moves an order to its next state and the holds with it."""
-        asset = held_asset(order)
+        asset = paid_asset(order.ticket)
         change = state.held - (order.states[-1].held if order.states else ZERO)
         if change:
             self.holds[asset] = self.holds.get(asset, ZERO) + change
@@ -92,12 +102,6 @@ class Account:
         for order in self.orders.values():
             state = order.state_at(horizon)
             if state is not None and state.held:
-                asset = held_asset(order)
+                asset = paid_asset(order.ticket)
                 holds[asset] = holds.get(asset, ZERO) + state.held
         return holds
-
-
-def held_asset(order: Order) -> str:
-    """The asset that an order pays with: quote for a buy, base for a sell."""
-    instrument = order.ticket.instrument
-    return instrument.quote if order.ticket.side is Side.BUY else instrument.base

@@ -6,17 +6,18 @@ pays, the house and the fee box get, so that nothing is made or lost.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
-from typing import NamedTuple
 
 from paper_exchange.core.accounts import TRADE, Account
 from paper_exchange.core.clock import Clock
+from paper_exchange.core.funds import FeeIn, fee_asset, funds_for, funds_to_rest, paid_asset, spent, whole_fee
 from paper_exchange.core.instruments import Instrument
 from paper_exchange.core.market import Market, Quote
 from paper_exchange.core.orders import (
     TRIGGERED_TYPES,
     ZERO,
+    Fill,
     Identifiers,
     Order,
     OrderState,
@@ -27,6 +28,12 @@ from paper_exchange.core.orders import (
     TimeInForce,
     Trade,
 )
+
+INSUFFICIENT_FUNDS = "Insufficient funds"
+"""Why an order ended that could not be paid any more when it was to trade."""
+_WHOLE = Decimal(1)
+_NO_LIQUIDITY = "Insufficient liquidity"
+_RESTING = frozenset({TimeInForce.GOOD_TILL_CANCELED, TimeInForce.GOOD_TILL_DATE})
 
 
 class OrderRefused(Exception):
@@ -41,20 +48,29 @@ class WouldTake(OrderRefused):
     """A post-only order would have traded at once."""
 
 
-class Fill(NamedTuple):
-    """A planned execution: price in quote, volume in base."""
-
-    price: Decimal
-    volume: Decimal
+def _at_once(_seconds: float, function: Callable[[], None]) -> None:
+    function()
 
 
 class Engine:
-    """Places, fills, changes and ends the orders of one venue. Settles at once; fees are taken in quote."""
+    """Places, fills, changes and ends the orders of one venue.
 
-    def __init__(self, clock: Clock, market: Market, identifiers: Identifiers) -> None:
+    `later` calls a function so many seconds from now; delayed fills need one that really waits.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        market: Market,
+        identifiers: Identifiers,
+        fee_in: FeeIn = FeeIn.QUOTE,
+        later: Callable[[float, Callable[[], None]], object] = _at_once,
+    ) -> None:
         self._clock = clock
         self._market = market
         self._identifiers = identifiers
+        self._fee_in = fee_in
+        self._later = later
         self._waiting: dict[str, dict[str, tuple[Account, Order]]] = {}
         self._expiring: dict[str, tuple[Account, Order]] = {}
         self.house: dict[str, Decimal] = {}
@@ -67,20 +83,28 @@ class Engine:
         entry_id = self._identifiers.ledger_id()
         account.post(entry_id, entry_id, self._clock.now(), kind, asset, amount)
 
-    def place(self, account: Account, ticket: Ticket, fee_rate: Decimal) -> Order:
-        """Takes a ticket in and trades what can be traded at once.
+    def place(
+        self,
+        account: Account,
+        ticket: Ticket,
+        fee_rate: Decimal,
+        delay_s: float = 0.0,
+        first_part: Decimal = _WHOLE,
+    ) -> Order:
+        """Takes a ticket in and trades what can be traded, at once or `delay_s` after it was accepted.
 
-        Raises InsufficientFunds or WouldTake; then nothing has changed.
+        `first_part` below one lets a delayed market order trade that share of its volume first, and the rest after
+        another delay. Raises InsufficientFunds or WouldTake; then nothing has changed.
         """
         now = self._clock.now()
-        order = Order("", account.name, ticket, fee_rate, now, [])
+        order = Order("", account.name, ticket, fee_rate, now, fee_asset(self._fee_in, ticket))
         if ticket.order_type in TRIGGERED_TYPES:
             self._admit(account, order)
             account.follow(order, OrderState(now, OrderStatus.PENDING))
             self._wait(account, order)
             self._trigger(account, order, self._market.quotes[ticket.instrument.symbol].last)
         else:
-            self._enter(account, order, admitted=False)
+            self._enter(account, order, delay_s, first_part)
         return order
 
     def cancel(self, account: Account, order: Order, reason: str, status: OrderStatus = OrderStatus.CANCELED) -> None:
@@ -105,11 +129,11 @@ class Engine:
         before = ticket.volume, ticket.limit_price, ticket.trigger_price
         ticket.volume, ticket.limit_price, ticket.trigger_price = volume, limit_price, trigger_price
         if old.status is OrderStatus.OPEN:
-            held = self._needed(ticket, order.remaining, order.fee_rate)
+            held = funds_to_rest(order, order.remaining)
             if order.trades and ticket.side is Side.BUY:
                 # The running totals of cost and fee may each round up by one step more than this rest does.
                 held += 2 * ticket.instrument.cost_step
-            if held - old.held > account.available(_paid_asset(ticket)):
+            if held - old.held > account.available(paid_asset(ticket)):
                 ticket.volume, ticket.limit_price, ticket.trigger_price = before
                 raise InsufficientFunds
             account.follow(order, old._replace(time=self._clock.now(), held=held))
@@ -148,12 +172,13 @@ class Engine:
         for level in self._market.quotes[ticket.instrument.symbol].levels(ticket.side):
             if left <= 0 or not _acceptable(ticket, level.price):
                 break
-            wanted = ticket.instrument.round_size_down(left / level.price) if ticket.volume_in_quote else left
+            wanted = ticket.instrument.size_for(left, level.price) if ticket.volume_in_quote else left
             taken = wanted if level.volume is None else min(wanted, level.volume)
             if taken <= 0:
                 break
-            fills.append(Fill(level.price, taken))
-            left -= taken * level.price if ticket.volume_in_quote else taken
+            spends_all = ticket.volume_in_quote and ticket.instrument.fill_decimals is not None and taken == wanted
+            fills.append(Fill(level.price, taken, left if spends_all else taken * level.price))
+            left -= fills[-1].cost if ticket.volume_in_quote else taken
             if taken == wanted:
                 break
         return fills
@@ -164,67 +189,85 @@ class Engine:
         if order.ticket.expires_at is not None:
             self._expiring[order.order_id] = (account, order)
 
-    def _enter(self, account: Account, order: Order, *, admitted: bool) -> None:
+    def _enter(self, account: Account, order: Order, delay_s: float = 0.0, first_part: Decimal = _WHOLE) -> None:
         ticket = order.ticket
-        fills = self.plan(ticket, self._volume_to_fill(ticket))
-        complete = self._is_complete(ticket, fills)
+        fills = self.plan(ticket, self._volume_to_fill(order))
+        complete = self._is_complete(order, fills)
         rests = ticket.limit_price is not None and not complete and ticket.time_in_force in _RESTING
         if ticket.post_only and fills:
             raise WouldTake
         if ticket.time_in_force is TimeInForce.FILL_OR_KILL and not complete:
             fills = []
-        self._check_funds(account, order, fills, rests)
-        if not admitted:
+        needed = self._check_funds(account, order, fills, rests)
+        if not order.order_id:
             self._admit(account, order)
-        self._settle(account, order, fills, rests)
+        if delay_s > 0 and (fills or not rests):
+            first_part = first_part if ticket.order_type is OrderType.MARKET else _WHOLE
+            account.follow(order, OrderState(self._clock.now(), OrderStatus.OPEN, held=needed))
+            self._later(delay_s, lambda: self._fill_accepted(account, order, delay_s, first_part))
+        else:
+            self._settle(account, order, fills, rests)
+
+    def _fill_accepted(self, account: Account, order: Order, delay_s: float, part: Decimal) -> None:
+        if not order.is_live:
+            return
+        volume = order.ticket.instrument.round_size_down(order.left * part)
+        if part == _WHOLE or volume <= 0:
+            self._enter_or_cancel(account, order)
+            return
+        try:
+            # Prices may have moved since it was accepted.
+            self._check_funds(account, order, self.plan(order.ticket, order.left), rests=False)
+        except InsufficientFunds:
+            self.cancel(account, order, INSUFFICIENT_FUNDS)
+            return
+        before = order.state
+        state = self._trade(account, order, before, self.plan(order.ticket, volume), maker=False)
+        used = spent(order, state) - spent(order, before)
+        account.follow(order, state._replace(held=max(before.held - used, ZERO)))
+        self._later(delay_s, lambda: self._fill_accepted(account, order, delay_s, _WHOLE))
+
+    def _enter_or_cancel(self, account: Account, order: Order) -> None:
+        try:
+            self._enter(account, order)
+        except InsufficientFunds:
+            self.cancel(account, order, INSUFFICIENT_FUNDS)
+        except WouldTake:
+            self.cancel(account, order, "Post only order")
 
     @staticmethod
-    def _volume_to_fill(ticket: Ticket) -> Decimal:
+    def _volume_to_fill(order: Order) -> Decimal:
+        ticket = order.ticket
         if ticket.fill_fraction == 1:
-            return ticket.volume
-        return ticket.instrument.round_size_down(ticket.volume * ticket.fill_fraction)
+            return order.left
+        return ticket.instrument.round_size_down(order.left * ticket.fill_fraction)
 
     @staticmethod
-    def _is_complete(ticket: Ticket, fills: list[Fill]) -> bool:
+    def _is_complete(order: Order, fills: list[Fill]) -> bool:
+        ticket = order.ticket
         if ticket.fill_fraction != 1 or not fills:
             return False
         if not ticket.volume_in_quote:
-            return sum((fill.volume for fill in fills), ZERO) == ticket.volume
-        left = ticket.volume - sum((fill.volume * fill.price for fill in fills), ZERO)
-        return left < fills[-1].price * ticket.instrument.size_step
+            return sum((fill.volume for fill in fills), ZERO) == order.left
+        left = order.left - sum((fill.cost for fill in fills), ZERO)
+        return left < fills[-1].price * ticket.instrument.fill_step
 
-    def _check_funds(self, account: Account, order: Order, fills: list[Fill], rests: bool) -> None:
-        ticket = order.ticket
-        if ticket.side is Side.SELL:
-            needed = ticket.volume
-        elif rests:
-            needed = self._needed(ticket, ticket.volume, order.fee_rate)
-        else:
-            cost = ticket.instrument.round_cost(sum((fill.volume * fill.price for fill in fills), ZERO))
-            needed = cost + ticket.instrument.round_cost(cost * order.fee_rate)
-        if needed > account.available(_paid_asset(ticket)):
+    def _check_funds(self, account: Account, order: Order, fills: list[Fill], rests: bool) -> Decimal:
+        needed = funds_for(order, fills, rests)
+        held = order.states[-1].held if order.states else ZERO
+        if needed > account.available(paid_asset(order.ticket)) + held:
             raise InsufficientFunds
-
-    @staticmethod
-    def _needed(ticket: Ticket, volume: Decimal, fee_rate: Decimal) -> Decimal:
-        if ticket.side is Side.SELL:
-            return volume
-        cost = ticket.instrument.round_cost_up(volume * (ticket.limit_price or ZERO))
-        return cost + ticket.instrument.round_cost_up(cost * fee_rate)
-
-    @staticmethod
-    def _spent(order: Order, state: OrderState) -> Decimal:
-        return state.executed if order.ticket.side is Side.SELL else state.cost + state.fee
+        return needed
 
     def _settle(self, account: Account, order: Order, fills: list[Fill], rests: bool) -> None:
-        now, ticket = self._clock.now(), order.ticket
-        earlier = order.states[-1] if order.states else OrderState(now, OrderStatus.OPEN)
+        ticket, complete = order.ticket, self._is_complete(order, fills)
+        earlier = order.states[-1] if order.states else OrderState(self._clock.now(), OrderStatus.OPEN)
         state = self._trade(account, order, earlier, fills, maker=False)
         if rests:
-            held = self._needed(ticket, ticket.volume, order.fee_rate) - self._spent(order, state)
+            held = funds_to_rest(order, ticket.volume) - spent(order, state)
             account.follow(order, state._replace(status=OrderStatus.OPEN, held=held))
             self._wait(account, order)
-        elif self._is_complete(ticket, fills):
+        elif complete:
             account.follow(order, state._replace(status=OrderStatus.CLOSED, held=ZERO))
         else:
             account.follow(order, state._replace(status=OrderStatus.CANCELED, held=ZERO, reason=_NO_LIQUIDITY))
@@ -236,41 +279,39 @@ class Engine:
         if not fills:
             return
         if maker and order.ticket.limit_price is not None:
-            fills = [Fill(order.ticket.limit_price, sum((fill.volume for fill in fills), ZERO))]
+            volume, price = sum((fill.volume for fill in fills), ZERO), order.ticket.limit_price
+            fills = [Fill(price, volume, price * volume)]
         before = order.state
         state = self._trade(account, order, before, fills, maker=maker)
         if state.executed == order.ticket.volume:
             self._forget(order)
             account.follow(order, state._replace(status=OrderStatus.CLOSED, held=ZERO))
         else:
-            spent = self._spent(order, state) - self._spent(order, before)
-            account.follow(order, state._replace(held=before.held - spent))
+            used = spent(order, state) - spent(order, before)
+            account.follow(order, state._replace(held=before.held - used))
 
     def _trigger(self, account: Account, order: Order, last: Decimal) -> None:
         if not _is_triggered(order.ticket, last):
             return
         self._waiting[order.ticket.instrument.symbol].pop(order.order_id, None)
-        try:
-            self._enter(account, order, admitted=True)
-        except InsufficientFunds:
-            self.cancel(account, order, "Insufficient funds")
-        except WouldTake:
-            self.cancel(account, order, "Post only order")
+        self._enter_or_cancel(account, order)
 
     def _trade(
         self, account: Account, order: Order, state: OrderState, fills: Iterable[Fill], *, maker: bool
     ) -> OrderState:
         now, instrument = self._clock.now(), order.ticket.instrument
         quote = self._market.quotes[instrument.symbol]
-        exact_cost = sum((trade.price * trade.volume for trade in order.trades), ZERO)
+        in_quote = order.ticket.volume_in_quote
+        exact_cost = state.cost if in_quote else sum((trade.price * trade.volume for trade in order.trades), ZERO)
         executed, cost, fee = state.executed, state.cost, state.fee
         for fill in fills:
             # Rounding the running total instead of each part keeps an order within the funds that it held.
-            exact_cost += fill.price * fill.volume
+            exact_cost += fill.cost
             step_cost = instrument.round_cost(exact_cost) - cost
-            step_fee = instrument.round_cost((cost + step_cost) * order.fee_rate) - fee
+            executed, cost = executed + fill.volume, cost + step_cost
+            step_fee = whole_fee(order, executed, cost) - fee
+            fee += step_fee
             self._book(account, order, quote, fill, step_cost, step_fee, now, maker)
-            executed, cost, fee = executed + fill.volume, cost + step_cost, fee + step_fee
         return state._replace(time=now, executed=executed, cost=cost, fee=fee)
 
     def _book(
@@ -305,6 +346,7 @@ class Engine:
             now,
             maker,
             (mint.ledger_id(), mint.ledger_id()),
+            order.fee_asset,
         )
         order.trades.append(trade)
         account.trades.append(trade)
@@ -312,11 +354,13 @@ class Engine:
 
     def _pay(self, account: Account, trade: Trade, instrument: Instrument, base: Decimal, quote: Decimal) -> None:
         base_entry, quote_entry = trade.ledger_ids
-        account.post(quote_entry, trade.trade_id, trade.time, TRADE, instrument.quote, quote, trade.fee)
-        account.post(base_entry, trade.trade_id, trade.time, TRADE, instrument.base, base)
+        fee_in_quote = trade.fee_asset == instrument.quote
+        quote_fee, base_fee = (trade.fee, ZERO) if fee_in_quote else (ZERO, trade.fee)
+        account.post(quote_entry, trade.trade_id, trade.time, TRADE, instrument.quote, quote, quote_fee)
+        account.post(base_entry, trade.trade_id, trade.time, TRADE, instrument.base, base, base_fee)
         self.house[instrument.base] = self.house.get(instrument.base, ZERO) - base
         self.house[instrument.quote] = self.house.get(instrument.quote, ZERO) - quote
-        self.fees[instrument.quote] = self.fees.get(instrument.quote, ZERO) + trade.fee
+        self.fees[trade.fee_asset] = self.fees.get(trade.fee_asset, ZERO) + trade.fee
 
     def _wait(self, account: Account, order: Order) -> None:
         self._waiting.setdefault(order.ticket.instrument.symbol, {})[order.order_id] = (account, order)
@@ -324,14 +368,6 @@ class Engine:
     def _forget(self, order: Order) -> None:
         self._waiting.get(order.ticket.instrument.symbol, {}).pop(order.order_id, None)
         self._expiring.pop(order.order_id, None)
-
-
-_NO_LIQUIDITY = "Insufficient liquidity"
-_RESTING = frozenset({TimeInForce.GOOD_TILL_CANCELED, TimeInForce.GOOD_TILL_DATE})
-
-
-def _paid_asset(ticket: Ticket) -> str:
-    return ticket.instrument.quote if ticket.side is Side.BUY else ticket.instrument.base
 
 
 def _opposite(side: Side) -> Side:

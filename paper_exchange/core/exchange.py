@@ -2,49 +2,65 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from decimal import Decimal
 
 from paper_exchange.core.accounts import Account
-from paper_exchange.core.clock import Clock
 from paper_exchange.core.engine import Engine
-from paper_exchange.core.faults import Faults
+from paper_exchange.core.funds import FeeIn
 from paper_exchange.core.instruments import Instrument
-from paper_exchange.core.journal import Journal
 from paper_exchange.core.market import Market
-from paper_exchange.core.orders import Identifiers, Order
-from paper_exchange.core.prices import PriceSource
+from paper_exchange.core.orders import Identifiers, Order, Ticket
 from paper_exchange.core.settings import Settings
+from paper_exchange.core.world import World, later
+
+_WHOLE = Decimal(1)
 
 
 class Exchange:
-    """Everything that one venue shares between its doors; the doors (REST, control) hold no state of their own."""
+    """Everything that one venue shares between its doors; the doors (REST, control) hold no state of their own.
+
+    `fee_in` says which asset fees are taken in. Faults, journal and clock are the world's.
+    """
 
     def __init__(
         self,
         *,
+        world: World,
         instruments: Mapping[str, Instrument],
-        prices: PriceSource,
+        first_prices: Mapping[str, Decimal],
         identifiers: Identifiers,
-        clock: Clock,
         settings: Settings,
-        seed: int,
+        fee_in: FeeIn = FeeIn.QUOTE,
     ) -> None:
-        self.seed = seed
-        self.clock = clock
+        self.seed = world.seed
+        self.clock = world.clock
+        self.faults = world.faults
+        self.journal = world.journal
         self.settings = settings
         self.identifiers = identifiers
         self.instruments = instruments
-        self.market = Market(instruments, prices, clock, seed)
-        self.engine = Engine(clock, self.market, identifiers)
-        self.faults = Faults(seed, clock)
-        self.journal = Journal()
+        prices = world.choose_prices(instruments, first_prices, world.started_at)
+        self.market = Market(instruments, prices, world.clock, world.seed)
+        self.engine = Engine(world.clock, self.market, identifiers, fee_in, later)
         self.accounts: dict[str, Account] = {}
+        self._random = random.Random(world.seed + 3)
         self._cancel_all_at: dict[str, float] = {}
 
     def fee_rate(self, account: Account) -> Decimal:
         """The fraction of the cost that an account pays."""
         return self.settings.fee_rate if account.fee_rate is None else account.fee_rate
+
+    def place(self, account: Account, ticket: Ticket) -> Order:
+        """Takes a ticket in at the account's fee and with the fill delay that is set.
+
+        Raises InsufficientFunds or WouldTake; then nothing has changed.
+        """
+        settings, first_part = self.settings, _WHOLE
+        if settings.partial_fill_probability and self._random.random() < settings.partial_fill_probability:
+            first_part = Decimal(self._random.randint(20, 80)) / 100
+        return self.engine.place(account, ticket, self.fee_rate(account), settings.fill_delay_s, first_part)
 
     def horizon(self, least_lag_s: float = 0.0) -> float | None:
         """The unix time up to which queries see, `None` for all; a query may trail further than the others."""

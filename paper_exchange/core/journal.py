@@ -42,12 +42,14 @@ class Journal:
         self._requests.clear()
         return gone
 
-    def find(self, method: str | None = None, account: str | None = None) -> list[Request]:
-        """The calls of a method and an account; `None` for any."""
+    def find(self, method: str | None = None, account: str | None = None, venue: str | None = None) -> list[Request]:
+        """The calls of a method, an account and a venue; `None` for any."""
         return [
             request
             for request in self._requests
-            if (method is None or request.method == method) and (account is None or request.account == account)
+            if method in (None, request.method)
+            and account in (None, request.account)
+            and venue in (None, request.venue)
         ]
 
 

@@ -102,12 +102,15 @@ class Market:
             for age in range(_FIRST_TRADES, 0, -1):
                 self._synthetic_trade(quote, now - age)
 
-    def step(self) -> None:
-        """Lets prices move by the time that has passed, unless they are held."""
+    def step(self, now: float | None = None) -> None:
+        """Lets prices move by the time that has passed, unless they are held.
+
+        `now` is for venues that quote the same prices: they are to move at the very same unix time.
+        """
         if self.held:
             return
         current = {symbol: quote.price for symbol, quote in self.quotes.items()}
-        for symbol, price in self._source.step(self._clock.now(), current):
+        for symbol, price in self._source.step(self._clock.now() if now is None else now, current):
             self._move(symbol, price)
             self._synthetic_trade(self.quotes[symbol], self._clock.now())
             self._tell(symbol)

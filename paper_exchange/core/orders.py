@@ -57,8 +57,8 @@ LIMIT_TYPES = frozenset({OrderType.LIMIT, OrderType.STOP_LOSS_LIMIT, OrderType.T
 class OrderState(NamedTuple):
     """An order as it stood from `time` (unix seconds) on.
 
-    `executed` is in base, `cost` and `fee` in quote; `held` is what the order keeps back, in quote for a buy and in
-    base for a sell; `reason` says why it ended early.
+    `executed` is in base, `cost` in quote, `fee` in the order's fee asset; `held` is what the order keeps back, in
+    quote for a buy and in base for a sell; `reason` says why it ended early.
     """
 
     time: float
@@ -70,8 +70,16 @@ class OrderState(NamedTuple):
     reason: str | None = None
 
 
+class Fill(NamedTuple):
+    """A planned execution: price and cost in quote, volume in base."""
+
+    price: Decimal
+    volume: Decimal
+    cost: Decimal
+
+
 class Trade(NamedTuple):
-    """One execution of one order; `volume` in base, `cost` and `fee` in quote, `time` in unix seconds."""
+    """One execution of one order; `volume` in base, `cost` in quote, `fee` in `fee_asset`, `time` in unix seconds."""
 
     trade_id: str
     number: int
@@ -86,6 +94,7 @@ class Trade(NamedTuple):
     time: float
     maker: bool
     ledger_ids: tuple[str, str]
+    fee_asset: str
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -93,7 +102,7 @@ class Ticket:
     """What somebody wants to trade, checked in form but not yet in funds.
 
     `volume` is in base, or in quote when `volume_in_quote`. `fill_fraction` below one leaves the rest of a market
-    order untraded.
+    order untraded. `fee_included`: the fee of a buy sized in quote comes out of its volume instead of on top.
     """
 
     instrument: Instrument
@@ -106,6 +115,7 @@ class Ticket:
     expires_at: float | None = None
     post_only: bool = False
     volume_in_quote: bool = False
+    fee_included: bool = False
     client_order_id: str | None = None
     user_reference: int | None = None
     fill_fraction: Decimal = Decimal(1)
@@ -120,7 +130,8 @@ class Order:
     ticket: Ticket
     fee_rate: Decimal
     opened_at: float
-    states: list[OrderState]
+    fee_asset: str
+    states: list[OrderState] = field(default_factory=list)
     trades: list[Trade] = field(default_factory=list)
 
     @property
@@ -137,6 +148,22 @@ class Order:
     def remaining(self) -> Decimal:
         """The part that has not traded, in base; for orders sized in base."""
         return self.ticket.volume - self.states[-1].executed
+
+    @property
+    def budget(self) -> Decimal:
+        """What may trade in all, in the unit of the ticket's volume: less the fee, where the volume includes it."""
+        ticket = self.ticket
+        if not ticket.fee_included:
+            return ticket.volume
+        return ticket.instrument.round_cost_down(ticket.volume / (1 + self.fee_rate))
+
+    @property
+    def left(self) -> Decimal:
+        """What has not traded, in the unit of the ticket's volume."""
+        if not self.states:
+            return self.budget
+        state = self.states[-1]
+        return self.budget - (state.cost if self.ticket.volume_in_quote else state.executed)
 
     @property
     def closed_at(self) -> float | None:

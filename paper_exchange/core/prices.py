@@ -60,9 +60,10 @@ class WalkPrices(FixedPrices):
         self, seed: int, start_prices: Mapping[str, Decimal], now: float, instruments: Mapping[str, Instrument]
     ) -> None:
         super().__init__(seed, start_prices)
-        self._random = random.Random(seed)
         self._instruments = instruments
-        self._assets = sorted({asset for symbol in start_prices for asset in symbol.split("-")} - {"USD"})
+        assets = sorted({asset for symbol in start_prices for asset in symbol.split("-")} - {"USD"})
+        # A stream for each asset: what else a venue lists does not change how an asset walks.
+        self._streams = {asset: random.Random(f"{seed}:{asset}") for asset in assets}
         self._exact: dict[str, tuple[Decimal, float]] = {}
         self._stepped_at = now
 
@@ -71,7 +72,7 @@ class WalkPrices(FixedPrices):
         passed = min(max(now - self._stepped_at, 0.0), _LONGEST_STEP_S)
         self._stepped_at = now
         spread = _WALK_PER_ROOT_SECOND * math.sqrt(passed)
-        moves = {asset: self._random.gauss(0.0, spread * _liveliness(asset)) for asset in self._assets}
+        moves = {asset: stream.gauss(0.0, spread * _liveliness(asset)) for asset, stream in self._streams.items()}
         return [(symbol, self._moved(symbol, price, moves)) for symbol, price in current.items()]
 
     def _moved(self, symbol: str, price: Decimal, moves: Mapping[str, float]) -> Decimal:

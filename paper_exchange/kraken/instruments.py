@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from paper_exchange.core.first_prices import FIRST_PRICES
 from paper_exchange.core.instruments import Instrument, TradingStatus
 
 
@@ -51,44 +52,44 @@ _ASSETS = (
     Asset("USDC", "USDC", "USDC", 8, 4, 1.0, "0.025"),
 )
 
-# symbol, pair id, price decimals, cost decimals, minimum size, minimum cost, first price, most leverage
+# symbol, pair id, price decimals, cost decimals, minimum size, minimum cost, most leverage
 _PAIRS = (
-    ("BTC-USD", "XXBTZUSD", 1, 5, "0.00005", "0.5", "84000", 10),
-    ("BTC-EUR", "XXBTZEUR", 1, 5, "0.00005", "0.45", "72400", 10),
-    ("BTC-USDT", "XBTUSDT", 1, 5, "0.00005", "0.5", "84020", 10),
-    ("BTC-USDC", "XBTUSDC", 1, 5, "0.00005", "0.5", "84005", 10),
-    ("ETH-USD", "XETHZUSD", 2, 5, "0.001", "0.5", "2700", 10),
-    ("ETH-EUR", "XETHZEUR", 2, 5, "0.001", "0.45", "2327", 10),
-    ("ETH-USDT", "ETHUSDT", 2, 5, "0.001", "0.5", "2700.6", 10),
-    ("ETH-USDC", "ETHUSDC", 2, 5, "0.001", "0.5", "2700.1", 10),
-    ("ETH-BTC", "XETHXXBT", 6, 10, "0.001", "0.00002", "0.032143", 5),
-    ("SOL-USD", "SOLUSD", 2, 5, "0.06", "0.5", "140", 10),
-    ("SOL-EUR", "SOLEUR", 2, 5, "0.06", "0.45", "120.7", 10),
-    ("SOL-USDT", "SOLUSDT", 2, 5, "0.06", "0.5", "140.03", 10),
-    ("SOL-USDC", "SOLUSDC", 2, 5, "0.06", "0.5", "140.01", 10),
-    ("DOGE-USD", "XDGUSD", 7, 9, "50", "0.5", "0.12", 10),
-    ("DOGE-EUR", "XDGEUR", 7, 9, "50", "0.45", "0.1034", 10),
-    ("DOGE-USDT", "XDGUSDT", 7, 9, "50", "0.5", "0.12003", 10),
-    ("DOGE-USDC", "XDGUSDC", 7, 9, "50", "0.5", "0.12001", 10),
-    ("XRP-USD", "XXRPZUSD", 5, 8, "1.65", "0.5", "1.4", 10),
-    ("XRP-EUR", "XXRPZEUR", 5, 8, "1.65", "0.45", "1.207", 10),
-    ("XRP-USDT", "XRPUSDT", 5, 8, "1.65", "0.5", "1.4003", 10),
-    ("XRP-USDC", "XRPUSDC", 5, 8, "1.65", "0.5", "1.4001", 10),
-    ("LTC-USD", "XLTCZUSD", 2, 5, "0.04", "0.5", "75", 10),
-    ("LTC-EUR", "XLTCZEUR", 2, 5, "0.04", "0.45", "64.66", 10),
-    ("LTC-USDT", "LTCUSDT", 5, 6, "0.04", "0.5", "75.018", 10),
-    ("LTC-USDC", "LTCUSDC", 2, 5, "0.04", "0.5", "75.01", 10),
-    ("ADA-USD", "ADAUSD", 6, 8, "8", "0.5", "0.45", 10),
-    ("ADA-EUR", "ADAEUR", 6, 8, "8", "0.45", "0.388", 10),
-    ("ADA-USDT", "ADAUSDT", 6, 8, "8", "0.5", "0.4501", 10),
-    ("ADA-USDC", "ADAUSDC", 6, 8, "8", "0.5", "0.45003", 10),
-    ("USDT-USD", "USDTZUSD", 5, 8, "5", "0.5", "0.99976", 2),
-    ("USDT-EUR", "USDTEUR", 5, 8, "5", "0.45", "0.8617", 2),
-    ("USDC-USD", "USDCUSD", 4, 8, "5", "0.5", "0.9999", 2),
-    ("USDC-EUR", "USDCEUR", 4, 8, "5", "0.45", "0.8619", 2),
-    ("USDC-USDT", "USDCUSDT", 4, 8, "5", "0.5", "1.0001", 2),
-    ("EUR-USD", "ZEURZUSD", 5, 5, "0.5", "0.5", "1.16", 2),
-    ("ACA-EUR", "ACAEUR", 5, 5, "12000", "0.45", "0.02", 0),
+    ("BTC-USD", "XXBTZUSD", 1, 5, "0.00005", "0.5", 10),
+    ("BTC-EUR", "XXBTZEUR", 1, 5, "0.00005", "0.45", 10),
+    ("BTC-USDT", "XBTUSDT", 1, 5, "0.00005", "0.5", 10),
+    ("BTC-USDC", "XBTUSDC", 1, 5, "0.00005", "0.5", 10),
+    ("ETH-USD", "XETHZUSD", 2, 5, "0.001", "0.5", 10),
+    ("ETH-EUR", "XETHZEUR", 2, 5, "0.001", "0.45", 10),
+    ("ETH-USDT", "ETHUSDT", 2, 5, "0.001", "0.5", 10),
+    ("ETH-USDC", "ETHUSDC", 2, 5, "0.001", "0.5", 10),
+    ("ETH-BTC", "XETHXXBT", 6, 10, "0.001", "0.00002", 5),
+    ("SOL-USD", "SOLUSD", 2, 5, "0.06", "0.5", 10),
+    ("SOL-EUR", "SOLEUR", 2, 5, "0.06", "0.45", 10),
+    ("SOL-USDT", "SOLUSDT", 2, 5, "0.06", "0.5", 10),
+    ("SOL-USDC", "SOLUSDC", 2, 5, "0.06", "0.5", 10),
+    ("DOGE-USD", "XDGUSD", 7, 9, "50", "0.5", 10),
+    ("DOGE-EUR", "XDGEUR", 7, 9, "50", "0.45", 10),
+    ("DOGE-USDT", "XDGUSDT", 7, 9, "50", "0.5", 10),
+    ("DOGE-USDC", "XDGUSDC", 7, 9, "50", "0.5", 10),
+    ("XRP-USD", "XXRPZUSD", 5, 8, "1.65", "0.5", 10),
+    ("XRP-EUR", "XXRPZEUR", 5, 8, "1.65", "0.45", 10),
+    ("XRP-USDT", "XRPUSDT", 5, 8, "1.65", "0.5", 10),
+    ("XRP-USDC", "XRPUSDC", 5, 8, "1.65", "0.5", 10),
+    ("LTC-USD", "XLTCZUSD", 2, 5, "0.04", "0.5", 10),
+    ("LTC-EUR", "XLTCZEUR", 2, 5, "0.04", "0.45", 10),
+    ("LTC-USDT", "LTCUSDT", 5, 6, "0.04", "0.5", 10),
+    ("LTC-USDC", "LTCUSDC", 2, 5, "0.04", "0.5", 10),
+    ("ADA-USD", "ADAUSD", 6, 8, "8", "0.5", 10),
+    ("ADA-EUR", "ADAEUR", 6, 8, "8", "0.45", 10),
+    ("ADA-USDT", "ADAUSDT", 6, 8, "8", "0.5", 10),
+    ("ADA-USDC", "ADAUSDC", 6, 8, "8", "0.5", 10),
+    ("USDT-USD", "USDTZUSD", 5, 8, "5", "0.5", 2),
+    ("USDT-EUR", "USDTEUR", 5, 8, "5", "0.45", 2),
+    ("USDC-USD", "USDCUSD", 4, 8, "5", "0.5", 2),
+    ("USDC-EUR", "USDCEUR", 4, 8, "5", "0.45", 2),
+    ("USDC-USDT", "USDCUSDT", 4, 8, "5", "0.5", 2),
+    ("EUR-USD", "ZEURZUSD", 5, 5, "0.5", "0.5", 2),
+    ("ACA-EUR", "ACAEUR", 5, 5, "12000", "0.45", 0),
 )
 _CANCEL_ONLY = frozenset({"ACA-EUR"})
 _SIZE_DECIMALS = 8
@@ -106,7 +107,7 @@ class Catalogue:
 
     def __init__(self) -> None:
         self.assets = {asset.code: asset for asset in _ASSETS}
-        self.start_prices = {row[0]: Decimal(row[6]) for row in _PAIRS}
+        self.start_prices = {row[0]: FIRST_PRICES[row[0]] for row in _PAIRS}
         self.pairs = [self._pair(*row) for row in _PAIRS]
         self.instruments = {pair.instrument.symbol: pair.instrument for pair in self.pairs}
         self._by_symbol = {pair.instrument.symbol: pair for pair in self.pairs}
@@ -135,7 +136,6 @@ class Catalogue:
         cost_decimals: int,
         minimum_size: str,
         minimum_cost: str,
-        first_price: str,
         leverage: int,
     ) -> Pair:
         base, quote = (self.assets[code] for code in symbol.split("-"))

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from paper_exchange.core.accounts import Account
+from paper_exchange.core.limits import Counter
 from paper_exchange.kraken.errors import INVALID_KEY, INVALID_NONCE, INVALID_SIGNATURE, KrakenError
-from paper_exchange.kraken.limits import LIMITS, Counter, Tier
+from paper_exchange.kraken.limits import LIMITS, Tier
 
 PERMISSIONS = (
     "query-funds",
@@ -86,11 +87,14 @@ class KeyRing:
         self.by_account: dict[str, ApiKey] = {}
 
     def add(self, key: ApiKey) -> None:
-        """Takes in a key; raises ValueError when the key is in use already."""
-        if key.key in self.by_key:
-            raise ValueError(f"API key of {key.account.name} is in use by {self.by_key[key.key].account.name}")
+        """Takes in a key."""
         self.by_key[key.key] = key
         self.by_account[key.account.name] = key
+
+    def check_unused(self, key: str | None) -> None:
+        """Raises ValueError when the key is in use already."""
+        if key is not None and key in self.by_key:
+            raise ValueError(f"this API key is in use by {self.by_key[key].account.name}")
 
     def make(self, name: str) -> tuple[str, str]:
         """A key (56 characters) and a secret (88 characters of base64), the same for the same seed and name."""

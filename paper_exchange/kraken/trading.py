@@ -176,9 +176,8 @@ def charge_engine(call: PrivateCall, symbol: str, points: float) -> None:
 def place(call: PrivateCall, ticket: Ticket) -> Order:
     """The last checks (client id, number of orders, funds) and the order itself; raises KrakenError."""
     account = call.key.account
-    same_name = account.orders_by_client_id.get(ticket.client_order_id or "", ())
     # Only among open orders: after a fill the same id makes a second order, as at the venue.
-    if any(order.is_live for order in same_name):
+    if account.live_named(ticket.client_order_id):
         raise invalid_argument("cl_ord_id not unique")
     if call.exchange.settings.rate_limits and len(account.live_orders) >= LIMITS[call.key.tier].open_orders:
         symbol = ticket.instrument.symbol
@@ -186,7 +185,7 @@ def place(call: PrivateCall, ticket: Ticket) -> Order:
         if open_there >= LIMITS[call.key.tier].open_orders:
             raise KrakenError(ORDERS_LIMIT)
     try:
-        return call.exchange.engine.place(account, ticket, call.exchange.fee_rate(account))
+        return call.exchange.place(account, ticket)
     except InsufficientFunds:
         raise KrakenError(INSUFFICIENT_FUNDS) from None
     except WouldTake:
@@ -204,7 +203,7 @@ def _place_item(call: PrivateCall, ticket: Ticket, pair: Pair) -> dict[str, Any]
 def _live_orders(call: PrivateCall, name: str | None, client_id: str | None) -> list[Order]:
     account = call.key.account
     if client_id is not None:
-        found = [order for order in account.orders_by_client_id.get(client_id, ()) if order.is_live]
+        found = account.live_named(client_id)
     elif name is not None and name.lstrip("-").isdigit():
         found = [order for order in account.live_orders.values() if order.ticket.user_reference == int(name)]
     else:

@@ -14,6 +14,9 @@ from typing import Any
 import orjson
 
 from paper_exchange.core.exchange import Exchange
+from paper_exchange.core.http import Incoming
+from paper_exchange.core.limits import Counter
+from paper_exchange.core.reply import Reply
 from paper_exchange.kraken.calls import PrivateCall, PublicCall, Result
 from paper_exchange.kraken.errors import (
     INTERNAL_ERROR,
@@ -27,7 +30,7 @@ from paper_exchange.kraken.errors import (
 )
 from paper_exchange.kraken.instruments import Catalogue
 from paper_exchange.kraken.keys import ApiKey, KeyRing, check_signature
-from paper_exchange.kraken.limits import LIMITS, Counter
+from paper_exchange.kraken.limits import LIMITS
 from paper_exchange.kraken.parameters import Parameters
 from paper_exchange.kraken.routes import PRIVATE, PUBLIC, PrivateMethod
 
@@ -36,31 +39,19 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Incoming:
-    """One request as it came in. `method` is the last part of the path, `query` and `body` are raw bytes."""
+class KrakenCall(Incoming):
+    """One request as it came in. `method` is the last part of the path."""
 
-    method: str
-    path: str
-    private: bool
-    address: str
-    query: bytes = b""
-    body: bytes = b""
+    private: bool = False
     content_type: str = ""
     api_key: str = ""
     api_sign: str = ""
 
 
-@dataclass(slots=True)
-class Answer:
-    """What goes back: the body of the answer, and for the journal the error string and the ids of new orders."""
-
-    body: bytes
-    error: str | None = None
-    order_id: str | None = None
-
-
 class Kraken:
     """The venue: its exchange, its pairs, its keys. Every method here is atomic; none waits."""
+
+    name = NAME
 
     def __init__(self, exchange: Exchange, catalogue: Catalogue, keys: KeyRing) -> None:
         self.exchange = exchange
@@ -68,7 +59,7 @@ class Kraken:
         self.keys = keys
         self._public_counters: dict[str, Counter] = {}
 
-    def run_public(self, incoming: Incoming) -> Answer:
+    def run_public(self, incoming: KrakenCall) -> Reply:
         """Executes a public call."""
         try:
             self._charge_public(incoming.address)
@@ -80,7 +71,7 @@ class Kraken:
             _log.exception("%s failed", incoming.method)
             return failure(KrakenError(INTERNAL_ERROR))
 
-    def authenticate(self, incoming: Incoming) -> tuple[ApiKey, Parameters]:
+    def authenticate(self, incoming: KrakenCall) -> tuple[ApiKey, Parameters]:
         """Key, signature and nonce; raises KrakenError. The nonce is used up even if the call is refused later."""
         if not incoming.api_key:
             raise KrakenError(INVALID_KEY)
@@ -106,7 +97,7 @@ class Kraken:
         if missing or (method.any_of and not method.any_of & key.permissions):
             raise KrakenError(PERMISSION_DENIED)
 
-    def run_private(self, incoming: Incoming, fill_fraction: Decimal = Decimal(1), lag_s: float = 0.0) -> Answer:
+    def run_private(self, incoming: KrakenCall, fill_fraction: Decimal = Decimal(1), lag_s: float = 0.0) -> Reply:
         """Executes a private call with all its checks; the last two are for faults, see `PrivateCall`."""
         try:
             key, parameters = self.authenticate(incoming)
@@ -122,7 +113,7 @@ class Kraken:
         parameters: Parameters,
         fill_fraction: Decimal = Decimal(1),
         lag_s: float = 0.0,
-    ) -> Answer:
+    ) -> Reply:
         """Executes a call that was authenticated and admitted."""
         method = PRIVATE[name]
         try:
@@ -146,17 +137,17 @@ class Kraken:
             raise KrakenError(TOO_MANY_REQUESTS)
 
 
-def success(result: Result) -> Answer:
+def success(result: Result) -> Reply:
     """The envelope of a result."""
-    return Answer(orjson.dumps({"error": [], "result": result}))
+    return Reply(orjson.dumps({"error": [], "result": result}))
 
 
-def failure(error: KrakenError) -> Answer:
+def failure(error: KrakenError) -> Reply:
     """The envelope of an error: `result` is absent, or null where the venue says so."""
     envelope: dict[str, Any] = {"error": [error.text]}
     if error.null_result:
         envelope["result"] = None
-    return Answer(orjson.dumps(envelope), error=error.text)
+    return Reply(orjson.dumps(envelope), error=error.text)
 
 
 def _order_ids(result: Result) -> str | None:

@@ -93,6 +93,8 @@ class Paper:
 
     def __init__(self, urls: dict[str, Any], process: subprocess.Popen[str]) -> None:
         self.kraken_url: str = urls["kraken_url"]
+        self.coinbase_url: str = urls["coinbase_url"]
+        self.alpaca_url: str | None = urls.get("alpaca_url")
         self.control_url: str = urls["control_url"]
         self.process = process
         self.session = requests.Session()

@@ -7,16 +7,20 @@ from collections.abc import Iterator
 import pytest
 
 from tests.paper_exchange.client import Paper, Trader, running
+from tests.paper_exchange.coinbase_client import CoinbaseTrader, open_coinbase
 
 _SETTINGS = {
     "latency_ms": 0,
     "read_lag_s": 0,
     "fee_rate": "0.0026",
+    "fill_delay_s": 0,
+    "partial_fill_probability": 0,
     "rate_limits": False,
     "public_rate_per_s": None,
     "price_interval_s": 1,
     "system_status": "online",
     "deadline_enforced": True,
+    "duplicate_client_order_id": "echo",
     "clock_offset_s": 0,
 }
 
@@ -33,15 +37,8 @@ def paper(_exchange: Paper) -> Paper:
     _exchange.patch("/settings", **_SETTINGS)
     _exchange.delete("/faults")
     _exchange.delete("/requests")
-    _exchange.patch(
-        "/market/BTC-USD",
-        price="50000",
-        spread="10",
-        depth=None,
-        status="online",
-        minimum_size="0.00005",
-        minimum_cost="0.5",
-    )
+    _exchange.patch("/market/BTC-USD", price="50000", spread="10", depth=None, status="online")
+    _exchange.patch("/market/BTC-USD?venue=kraken", minimum_size="0.00005", minimum_cost="0.5")
     return _exchange
 
 
@@ -49,3 +46,17 @@ def paper(_exchange: Paper) -> Paper:
 def trader(paper: Paper) -> Trader:
     """A fresh account with 100,000 USD and 1 BTC."""
     return paper.open()
+
+
+@pytest.fixture
+def coinbase(paper: Paper) -> Paper:
+    """The same exchange, with Coinbase at the recorded fee of 0.75 % and fills after 20 ms."""
+    paper.patch("/settings?venue=coinbase", fee_rate="0.0075", fill_delay_s=0.02)
+    paper.patch("/market/BTC-USD?venue=coinbase", minimum_size="0.00000001", minimum_cost="1")
+    return paper
+
+
+@pytest.fixture
+def coinbase_trader(coinbase: Paper) -> CoinbaseTrader:
+    """A fresh account at Coinbase with 100,000 USD and 1 BTC."""
+    return open_coinbase(coinbase)

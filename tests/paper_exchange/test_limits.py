@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from paper_exchange.kraken.limits import (
-    AMEND_PENALTY,
-    CANCEL_PENALTY,
-    EDIT_PENALTY,
-    LIMITS,
-    Counter,
-    Tier,
-    age_penalty,
-)
+from paper_exchange.core.limits import Counter
+from paper_exchange.kraken.limits import AMEND_PENALTY, CANCEL_PENALTY, EDIT_PENALTY, LIMITS, Tier, age_penalty
 from tests.paper_exchange.client import Paper, Trader
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -48,7 +49,9 @@ def test_it_says_one_line_of_json() -> None:
 
     assert process.wait(timeout=5) == 0
     assert ready["ready"] is True
-    assert set(ready) == {"ready", "kraken_url", "control_url"}
+    assert {"kraken_url", "coinbase_url", "control_url"} <= set(ready)
+    ports = [ready[name].rpartition(":")[2] for name in ready if name != "ready"]
+    assert len(set(ports)) == len(ports)
     assert process.stdout.read() == ""
 
 
@@ -80,6 +83,25 @@ def is_running(pid: int) -> bool:
         return False
 
 
+def test_every_venue_has_the_port_that_was_asked_for() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+    with running("--coinbase-port", str(port)) as paper:
+        assert paper.coinbase_url == f"http://127.0.0.1:{port}"
+        assert requests.get(f"{paper.coinbase_url}/api/v3/brokerage/time", timeout=5).status_code == 200
+
+
+def test_accounts_of_several_venues_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "accounts.json"
+    path.write_text(json.dumps([{"name": "one"}, {"name": "two", "venue": "coinbase", "balances": {"USD": "5"}}]))
+
+    with running("--accounts", str(path)) as paper:
+        assert [(row["name"], row["venue"]) for row in paper.get("/accounts")] == [
+            ("one", "kraken"),
+            ("two", "coinbase"),
+        ]
+
+
 def test_accounts_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "accounts.json"
     path.write_text(
@@ -102,6 +124,8 @@ def test_help_teaches() -> None:
 
     for word in (
         "--port",
+        "--coinbase-port",
+        "--alpaca-port",
         "--control-port",
         "--seed",
         "--latency-ms",

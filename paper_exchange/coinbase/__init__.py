@@ -1,0 +1,1 @@
+"""Coinbase Advanced Trade's REST protocol in front of the core."""
