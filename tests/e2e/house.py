@@ -107,20 +107,33 @@ class House:
     Attributes:
         users: user id -> its dollars.
         variables: further environment variables; None takes one away.
+        venues: who is elsewhere than on Kraken, the master among them; everybody follows the one master.
     """
 
     paper: Paper
     folder: Path
     users: dict[str, str] = field(default_factory=lambda: {"anna": "1000", "bert": "500"})
     variables: dict[str, str | None] = field(default_factory=dict)
+    venues: dict[str, BrokerType] = field(default_factory=dict)
     logins: dict[str, Trader] = field(default_factory=dict)
     _background: list[Running] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         prefix = f"e2e{next(_houses)}"
         for who, dollars in {"master": "10000", **self.users}.items():
-            self.logins[who] = self.paper.open({"USD": dollars}, name=f"{prefix}.{who}", tier="Pro")
-        write_users(self.folder / "users", list(self.users))
+            venue = self.venue_of(who)
+            own = {"tier": "Pro"} if venue is BrokerType.KRAKEN else {}
+            self.logins[who] = self.paper.open({"USD": dollars}, name=f"{prefix}.{who}", venue=venue, **own)
+        lead = self.venue_of("master")
+        for venue in {self.venue_of(who) for who in self.users}:
+            names = [who for who in self.users if self.venue_of(who) is venue]
+            write_users(self.folder / "users", names, venue, **({} if venue is lead else {"follow": lead}))
+        if not self.users:
+            write_users(self.folder / "users", [], lead)
+
+    def venue_of(self, who: str) -> BrokerType:
+        """Where an account is."""
+        return self.venues.get(who, BrokerType.KRAKEN)
 
     # -- settings ------------------------------------------------------------------------------------------------
 
@@ -144,10 +157,10 @@ class House:
         """As the operator of this house has set it."""
         of_others = {n: v for n, v in os.environ.items() if not n.startswith(_OWN) and n not in _OTHERS}
         keys = {
-            who: {"name": who, "venue": "kraken", "api_key": one.key, "api_secret": one.secret}
+            who: {"name": who, "venue": self.venue_of(who), "api_key": one.key, "api_secret": one.secret}
             for who, one in self.logins.items()
         }
-        urls = {BrokerType.KRAKEN: self.paper.kraken_url}
+        urls = {venue: getattr(self.paper, f"{venue}_url") for venue in {*map(self.venue_of, self.logins)}}
         own = variables_for(urls, self.folder, [keys.pop("master")], list(keys.values()))
         changed = of_others | own | self.variables
         return {name: value for name, value in changed.items() if value is not None}
@@ -172,12 +185,17 @@ class House:
         self._background.append(running)
         return running
 
+    @property
+    def ready_line(self) -> str:
+        """What the bot says when it can copy."""
+        return f"✅ {self.venue_of('master').upper()} COPY TRADING SYSTEM READY"
+
     @contextmanager
     def bot(self) -> Iterator[Running]:
         """A running bot that copies; ends with the context, if it has not before."""
         running = self.begin("run")
         try:
-            running.wait_until_said("✅ KRAKEN COPY TRADING SYSTEM READY")
+            running.wait_until_said(self.ready_line)
             yield running
         finally:
             if running.process.poll() is None:

@@ -96,12 +96,25 @@ class TestTheCommand:
 
         assert ended.returncode == 0, ended
         found = json.loads(ended.stdout)
-        assert (found["sound"], found["differences"]) == (True, [])
-        assert [(row["fault"], row["times"], row["at_the_venue"]) for row in found["faults"]] == [
-            ("HTTP 502 after execution", 6, 6),
-            ("EAPI:Invalid nonce", 6, 6),
-            ("all", 12, 12),
-        ]
+        assert found["sound"] is True
+        assert [one["differences"] for one in found["venues"]] == [[], [], []]
+        counted = {
+            one["venue"]: [(row["fault"], row["times"], row["at_the_venue"]) for row in one["faults"]]
+            for one in found["venues"]
+        }
+        lost = "HTTP 502 after execution"
+        assert counted == {
+            "kraken": [(lost, 6, 6), ("EAPI:Invalid nonce", 6, 6), ("all", 12, 12)],
+            "coinbase": [(lost, 12, 12), ("all", 12, 12)],
+            "alpaca": [(lost, 12, 12), ("all", 12, 12)],
+        }
+
+    def test_a_venue_that_it_does_not_know_is_refused_with_those_that_it_does(self) -> None:
+        ended = bench("--venues", "kraken,binance")
+
+        assert ended.returncode == 2
+        assert "binance" in ended.stderr
+        assert "coinbase" in ended.stderr
 
     def test_a_fault_that_it_does_not_know_is_refused_with_those_that_it_does(self) -> None:
         ended = bench("--only", "earthquake")

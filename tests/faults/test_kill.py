@@ -70,7 +70,7 @@ def crash_and_recover(town: Town, crash: Crash) -> Town:
     for who, fault in crash.faults.items():
         town.strike(who, **fault)
     dying = town.start()
-    command = town.begin("trade", "buy", "BTC-USD", "--usd", "500")
+    command = town.begin("trade", "buy", "BTC-USD", "--usd", "500", "--venue", town.venue_of("master"))
     assert dying.ended().code == KILLED
     command.process.kill()
     town.variables["NIJA_CRASH_AT"] = crash.again

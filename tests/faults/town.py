@@ -7,6 +7,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
+from bot.cli.faults.kinds import CALLS, ORDER
+from bot.domain.ids import AccountId
 from tests.e2e.house import House, Running
 from tests.paper_exchange.client import eventually
 
@@ -35,14 +37,23 @@ class Town(House):
 
     def strike(self, who: str, kind: str, **more: Any) -> int:
         """Arm a fault for one account; an order is struck unless ``method`` says otherwise."""
-        return self.paper.fault(kind, account=self.logins[who].name, **{"method": "AddOrder", **more})
+        return self.paper.fault(kind, account=self.logins[who].name, **{"method": self.order_call(who), **more})
+
+    def order_call(self, who: str) -> str:
+        """What the exchange calls the placing of an order of this account."""
+        (call,) = CALLS[self.venue_of(who)][ORDER]
+        return call
+
+    def account_of(self, who: str) -> str:
+        """As the ledger names a user's account."""
+        return str(AccountId(who, self.venue_of(who)))
 
     # -- life ----------------------------------------------------------------------------------------------------
 
     def start(self) -> Running:
         """The running bot, ready to trade; it runs until it is stopped, or the test is over."""
         running = self.begin("run")
-        running.wait_until_said("✅ KRAKEN COPY TRADING SYSTEM READY")
+        running.wait_until_said(self.ready_line)
         return running
 
     # -- trades --------------------------------------------------------------------------------------------------
@@ -50,7 +61,7 @@ class Town(House):
     def trade(self, *arguments: str) -> Running:
         """The master trades: ``buy``, ``BTC-USD``, ``--usd``, ``500``; returns when its signal is recorded."""
         before = len(self.rows("signals"))
-        command = self.begin("trade", *arguments, "--json")
+        command = self.begin("trade", *arguments, "--venue", self.venue_of("master"), "--json")
         eventually(lambda: len(self.rows("signals")) > before, SETTLED_WITHIN_S)
         return command
 
@@ -97,5 +108,6 @@ class Town(House):
 
     def sent(self, who: str) -> list[Row]:
         """Every order of one account that arrived at the exchange, executed or not."""
-        found: list[Row] = self.paper.get(f"/requests?method=AddOrder&account={self.logins[who].name}")["requests"]
+        asked = f"/requests?method={self.order_call(who)}&account={self.logins[who].name}"
+        found: list[Row] = self.paper.get(asked)["requests"]
         return found
