@@ -13,6 +13,7 @@ from bot.cli.fanout import fanout_table, figures_as_json, measure_fanout
 from bot.cli.faults import KINDS, chosen_kinds, faults_as_json, faults_table, measure_faults
 from bot.domain.enums import BrokerType
 
+_KRAKEN = BrokerType.KRAKEN
 _ALL = ",".join(BrokerType)
 
 app = typer.Typer(no_args_is_help=True)
@@ -28,6 +29,7 @@ def fanout(
     users: Annotated[int, typer.Option(min=1, max=2000, help="Followers of the one master.")] = 100,
     latency_ms: Annotated[int, typer.Option(min=0, max=5000, help="How long the exchange takes to answer.")] = 50,
     rounds: Annotated[int, typer.Option(min=1, max=50, help="Trades by each way, alternating.")] = 7,
+    venue: Annotated[BrokerType, typer.Option(help="Whose protocol; the ways without a bot are Kraken's.")] = _KRAKEN,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of a table.")] = False,
 ) -> None:
     """How late the last user's order arrives: the bot, bare krakenex, a bare libcurl fan-out, in one run, alternating.
@@ -36,7 +38,7 @@ def fanout(
     1 when an order was refused or lost.
     """
     with tempfile.TemporaryDirectory(prefix="nija-bench-") as folder:
-        figures = measure_fanout(Path(folder), users, latency_ms, rounds)
+        figures = measure_fanout(Path(folder), users, latency_ms, rounds, venue)
     if as_json:
         print_json(figures_as_json(figures))
     else:

@@ -19,7 +19,8 @@ from rich.table import Table
 from bot.app import CopyTradingSystem
 from bot.brokers.kraken.bare import BareFanout, krakenex_fanout, libcurl_fanout
 from bot.cli.common import err, settings_with_log
-from bot.cli.paper import PaperExchange, variables_for, write_users
+from bot.cli.faults.kinds import CALLS, ORDER
+from bot.cli.paper import OWN_OPTIONS, PaperExchange, variables_for, write_users
 from bot.cli.tables import table
 from bot.domain.enums import BrokerType, Side, SizeType
 from bot.kraken_copy_trading import front_door_switches
@@ -30,8 +31,11 @@ _SYMBOL, _PAIR, _VOLUME = "BTC-USD", "XBTUSD", "0.0001"
 
 _BOT, _KRAKENEX, _LIBCURL = "the bot", "bare krakenex, one thread an account", "bare libcurl, one thread an account"
 
-
 MakeFanout = Callable[[str, list[dict[str, str]]], BareFanout]
+
+
+#: Ways without a bot, there for Kraken's protocol: the names of their accounts, and what makes them.
+_BARE: dict[str, tuple[str, MakeFanout]] = {_KRAKENEX: ("kex", krakenex_fanout), _LIBCURL: ("curl", libcurl_fanout)}
 
 
 @dataclass(slots=True)
@@ -46,6 +50,7 @@ class FanoutFigures:
         faults: what was refused or lost.
     """
 
+    venue: BrokerType
     users: int
     latency_ms: int
     last_ms: dict[str, list[float]] = field(default_factory=dict)
@@ -55,22 +60,23 @@ class FanoutFigures:
     faults: list[str] = field(default_factory=list)
 
 
-def measure_fanout(folder: Path, users: int, latency_ms: int, rounds: int) -> FanoutFigures:
-    """Measure all three ways in one run, alternating."""
-    figures = FanoutFigures(users, latency_ms)
+def measure_fanout(
+    folder: Path, users: int, latency_ms: int, rounds: int, venue: BrokerType = BrokerType.KRAKEN
+) -> FanoutFigures:
+    """Measure the bot, and on Kraken two ways without a bot beside it, in one run, alternating."""
+    figures = FanoutFigures(venue, users, latency_ms)
+    bare = _BARE if venue is BrokerType.KRAKEN else {}
     with ExitStack() as stack:
         exchange = stack.enter_context(PaperExchange())
         progress = stack.enter_context(Progress(console=err, transient=True))
-        task = progress.add_task("setting up", total=3 + 3 * rounds)
-        groups = {
-            way: _open_group(exchange, prefix, users)
-            for way, prefix in ((_BOT, "bot"), (_KRAKENEX, "kex"), (_LIBCURL, "curl"))
-        }
-        ways: dict[str, Callable[[], None]] = {_BOT: _bot_way(stack, exchange, folder, groups[_BOT])}
+        task = progress.add_task("setting up", total=(1 + len(bare)) * (1 + rounds))
+        prefixes = {_BOT: "bot", **{way: prefix for way, (prefix, _) in bare.items()}}
+        groups = {way: _open_group(exchange, venue, prefix, users) for way, prefix in prefixes.items()}
+        ways: dict[str, Callable[[], None]] = {_BOT: _bot_way(stack, exchange, folder, groups[_BOT], venue)}
         figures.memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         figures.threads = threading.active_count()
         progress.advance(task)
-        for way, make in ((_KRAKENEX, krakenex_fanout), (_LIBCURL, libcurl_fanout)):
+        for way, (_, make) in bare.items():
             ways[way] = _bare_way(stack, exchange, groups[way], make)
             progress.advance(task)
         exchange.control("PATCH", "/settings", {"latency_ms": latency_ms})
@@ -84,16 +90,16 @@ def measure_fanout(folder: Path, users: int, latency_ms: int, rounds: int) -> Fa
     return figures
 
 
-def _open_group(exchange: PaperExchange, prefix: str, users: int) -> list[dict[str, str]]:
+def _open_group(exchange: PaperExchange, venue: BrokerType, prefix: str, users: int) -> list[dict[str, str]]:
     names = {f"{prefix}master": _MASTER_USD} | {f"{prefix}{number:04d}": _USER_USD for number in range(users)}
-    return exchange.open_accounts(names, tier="Pro")
+    return exchange.open_accounts(names, venue, **OWN_OPTIONS.get(venue, {}))
 
 
 def _bot_way(
-    stack: ExitStack, exchange: PaperExchange, folder: Path, group: list[dict[str, str]]
+    stack: ExitStack, exchange: PaperExchange, folder: Path, group: list[dict[str, str]], venue: BrokerType
 ) -> Callable[[], None]:
     master, *users = group
-    write_users(folder / "users", [user["name"] for user in users])
+    write_users(folder / "users", [user["name"] for user in users], venue)
     settings = load_settings(variables_for(exchange.urls, folder, [master], users), dotenv=None)
     settings, log = settings_with_log(settings, level="WARNING")
     stack.callback(log.close)
@@ -102,7 +108,7 @@ def _bot_way(
     system.start()
 
     def trade() -> None:
-        system.trade(BrokerType.KRAKEN, _SYMBOL, Side.BUY, _TRADE_USD, SizeType.QUOTE)
+        system.trade(venue, _SYMBOL, Side.BUY, _TRADE_USD, SizeType.QUOTE)
 
     return trade
 
@@ -137,7 +143,8 @@ def _serve_bare(orders: Connection, make: MakeFanout, url: str, group: list[dict
 
 
 def _read(exchange: PaperExchange, figures: FanoutFigures, way: str, group: list[dict[str, str]]) -> None:
-    requests = exchange.control("GET", "/requests?method=AddOrder")["requests"]
+    (method,) = CALLS[figures.venue][ORDER]
+    requests = exchange.control("GET", f"/requests?method={method}")["requests"]
     master = next((one for one in requests if one["account"] == group[0]["name"]), None)
     orders = [one for one in requests if one["account"] != group[0]["name"]]
     refused = sorted({one["error"] for one in requests if one["error"]})
@@ -167,7 +174,7 @@ def fanout_table(figures: FanoutFigures) -> Table:
             )
         )
     title = (
-        f"{figures.users} users, the exchange answers after {figures.latency_ms} ms\n"
+        f"{figures.venue.capitalize()}, {figures.users} users, the exchange answers after {figures.latency_ms} ms\n"
         f"milliseconds after the master's answer, medians of {len(figures.last_ms.get(_BOT, []))} rounds\n"
         f"the bot: {figures.memory_mb:.0f} MB, {figures.threads} threads"
     )
@@ -178,6 +185,7 @@ def fanout_table(figures: FanoutFigures) -> Table:
 def figures_as_json(figures: FanoutFigures) -> dict[str, Any]:
     """All rounds, for scripts."""
     return {
+        "venue": figures.venue,
         "users": figures.users,
         "latency_ms": figures.latency_ms,
         "last_ms": figures.last_ms,

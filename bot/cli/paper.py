@@ -18,6 +18,8 @@ from bot.domain.errors import NijaError
 #: The project's folder, where ``python -m paper_exchange`` finds its package.
 _PROJECT = Path(__file__).resolve().parents[2]
 _CONTROL_TIMEOUT_S = 30.0
+#: What an account for measuring is opened with, where a venue has it.
+OWN_OPTIONS: Mapping[BrokerType, Mapping[str, Any]] = {BrokerType.KRAKEN: {"tier": "Pro"}}
 
 
 class PaperExchange:

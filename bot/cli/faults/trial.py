@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -19,7 +18,7 @@ from bot.cli.books import differences
 from bot.cli.common import err, settings_with_log
 from bot.cli.faults.figures import FaultFigures, KindFigures, count_orders
 from bot.cli.faults.kinds import CALLS, DEADLINES_KEPT, ORDER, FaultKind
-from bot.cli.paper import PaperExchange, variables_for, write_users
+from bot.cli.paper import OWN_OPTIONS, PaperExchange, variables_for, write_users
 from bot.domain.enums import BrokerType, Side, SizeType
 from bot.kraken_copy_trading import front_door_switches
 from bot.ledger.rows import CopyRow
@@ -35,8 +34,6 @@ _SIDES = (Side.BUY, Side.SELL)
 #: Longer than the longest pause that any of the faults brings about, seconds.
 _SETTLED_WITHIN_S = 180.0
 _LOOK_S = 0.2
-#: What belongs to one venue only; others do not know it.
-_OPTIONS: dict[BrokerType, dict[str, Any]] = {BrokerType.KRAKEN: {"tier": "Pro"}}
 
 
 def measure_faults(
@@ -82,7 +79,7 @@ def _system(
     stack: ExitStack, venue: BrokerType, exchange: PaperExchange, folder: Path, users: int
 ) -> CopyTradingSystem:
     names = {"master": _MASTER_USD} | {f"user{number:04d}": _USER_USD for number in range(users)}
-    master, *followers = exchange.open_accounts(names, venue, **_OPTIONS.get(venue, {}))
+    master, *followers = exchange.open_accounts(names, venue, **OWN_OPTIONS.get(venue, {}))
     write_users(folder / "users", [user["name"] for user in followers], venue)
     settings = load_settings(variables_for(exchange.urls, folder, [master], followers), dotenv=None)
     settings, log = settings_with_log(settings, level="CRITICAL")
