@@ -11,7 +11,8 @@ from bot.domain.instruments import split_symbol
 from bot.domain.money import DOLLARS, ZERO
 from bot.domain.orders import AccountBalances, MarketOrder, OrderReport
 
-#: Venues round what they book, and show fewer decimals than they book: differences below these are rounding.
+#: Venues round what they book, and show fewer decimals than they book, one of them cents: differences below these are
+#: rounding.
 _DOLLAR_TOLERANCE = Decimal("0.011")
 _COIN_TOLERANCE = Decimal("0.00000002")
 

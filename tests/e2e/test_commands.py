@@ -76,6 +76,25 @@ def test_the_demo_shows_three_trades_of_everybody_and_ends_with_books_that_agree
     assert "Traceback" not in ended.err
 
 
+def test_the_demo_shows_one_coinbase_master_and_users_on_all_three_venues(house: House) -> None:
+    ended = house.run("demo", "--venues", "kraken,coinbase,alpaca")
+
+    assert ended.code == 0, ended
+    bought = re.split(r"^The master ", ended.out, flags=re.MULTILINE)[1]
+    accounts = re.findall(r"^ (\w+:\w+) ", bought, flags=re.MULTILINE)
+    assert accounts[0] == "master:coinbase"
+    assert [venue for _, _, venue in (one.partition(":") for one in accounts)].count("coinbase") == 4
+    assert {one.partition(":")[2] for one in accounts} == {"kraken", "coinbase", "alpaca"}
+    assert len(accounts) == 10
+    assert bought.count("SKIPPED: below minimum") == 3
+    assert "21 orders, none lost, none twice" in ended.out
+    assert "Traceback" not in ended.err
+
+
+def test_a_demo_at_a_venue_that_there_is_not_is_refused_in_one_line(house: House) -> None:
+    house.run("demo", "--venues", "kraken,binance").refused(2, "binance", "coinbase")
+
+
 @pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help_explains_every_command(house: House, command: str) -> None:
     ended = house.run(*command.split(), "--help")

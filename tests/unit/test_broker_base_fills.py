@@ -381,7 +381,9 @@ def test_computed_balances_are_never_negative() -> None:
     assert after.available["USD"] == 0
 
 
-@pytest.mark.parametrize(("usd", "agrees"), [("1000", True), ("1000.0005", True), ("1000.01", False), ("0", False)])
+@pytest.mark.parametrize(
+    ("usd", "agrees"), [("1000", True), ("1000.0005", True), ("1000.01", True), ("1000.02", False), ("0", False)]
+)
 def test_balances_agree_when_they_differ_by_rounding_only(usd: str, agrees: bool) -> None:
     one = AccountBalances({"USD": Decimal(1000)})
     other = AccountBalances({"USD": Decimal(usd), "BTC": Decimal("0.00000001")})
