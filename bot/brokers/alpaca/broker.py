@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any, ClassVar
 
 from bot.brokers.alpaca.client import AlpacaClient
-from bot.brokers.alpaca.errors import NotFound, is_minimum_not_met
+from bot.brokers.alpaca.errors import is_minimum_not_met
 from bot.brokers.alpaca.fees import HIGHEST_RATE
 from bot.brokers.alpaca.limits import LISTING_CALLS
 from bot.brokers.alpaca.market import AlpacaMarket
@@ -24,17 +24,18 @@ from bot.brokers.alpaca.parse import (
 )
 from bot.brokers.base import BaseBroker, BrokerOptions, BrokerPorts
 from bot.brokers.departure import VenueCall
-from bot.domain.enums import BrokerType, Side
+from bot.brokers.failures import NotFound
+from bot.brokers.market.steps import MarketSteps
+from bot.domain.enums import BrokerType
 from bot.domain.errors import AccountBarred, MarketClosed, VenueRejected, VenueUnclear
 from bot.domain.ids import AccountId, VenueOrderId
-from bot.domain.instruments import Instrument
 from bot.domain.money import plain
 from bot.domain.orders import AccountBalances, MarketOrder, OrderReport, VenueOrder
 
 _log = logging.getLogger("nija.alpaca")
 
 
-class AlpacaBroker(BaseBroker):
+class AlpacaBroker(MarketSteps, BaseBroker):
     """Speaks for one Alpaca account through its own client; shares the market data of its process.
 
     Args:
@@ -46,6 +47,7 @@ class AlpacaBroker(BaseBroker):
     """
 
     venue = BrokerType.ALPACA
+    _market: AlpacaMarket
     names_are_unique_for_good: ClassVar[bool] = True
 
     def __init__(
@@ -87,14 +89,6 @@ class AlpacaBroker(BaseBroker):
             raise VenueUnclear(f"{self.account} is not connected: {self.status}")
         return self._market.canonical(symbol)
 
-    def _venue_instrument(self, symbol: str) -> Instrument:
-        return self._market.instrument(symbol)
-
-    def _venue_price(self, symbol: str, side: Side, max_age_s: float) -> Decimal:
-        self._market.watch(symbol)
-        quote = self._market.fresh_quote(symbol, max_age_s)
-        return quote.ask if side is Side.BUY else quote.bid
-
     def _venue_prepare(self, order: MarketOrder) -> VenueCall:
         fields = {
             "symbol": self._market.asset(order.symbol).name,
@@ -104,21 +98,21 @@ class AlpacaBroker(BaseBroker):
             "time_in_force": "gtc",
             "client_order_id": order.client_order_id,
         }
-        call = self._client.prepare_order(fields, lambda answer: parse_order_id(answer, order))
+        call = self._client.prepare_order(fields)
 
         def send() -> None:
             self._leaves()
             call.send()
 
-        return VenueCall(send, lambda: self._order_id(call), call.discard)
+        return VenueCall(send, lambda: self._order_id(order, call.result), call.discard)
 
     def _leaves(self) -> None:
         self._may_land_until_ns = self._ports.clock.monotonic_ns() + self._lands_within_ns
 
-    def _order_id(self, call: VenueCall) -> VenueOrderId:
+    def _order_id(self, order: MarketOrder, answer: Callable[[], Any]) -> VenueOrderId:
         self._leaves()  # the plain session sends only now
         try:
-            return call.order_id()
+            return parse_order_id(answer(), order)
         except VenueRejected as error:
             if isinstance(error, MarketClosed) or is_minimum_not_met(error.code):
                 # What is known of the pair proved wrong.

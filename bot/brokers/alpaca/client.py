@@ -6,7 +6,6 @@ import json
 import threading
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, TypeVar
 
 import requests
@@ -14,12 +13,14 @@ from alpaca.common.rest import RESTClient
 from alpaca.data.historical.crypto import CryptoHistoricalDataClient
 from alpaca.trading.client import TradingClient
 
-from bot.brokers.alpaca.errors import classify, translate
+from bot.brokers.alpaca.errors import classify
 from bot.brokers.alpaca.limits import BALANCE_CALLS, CALLS_AT_ONCE, CALLS_PER_S, ORDERS_A_PAGE, ROOM_FOR_ORDERS
-from bot.brokers.departure import VenueCall
+from bot.brokers.exact import EXACT_NUMBERS
+from bot.brokers.failures import translated
 from bot.brokers.limiter import DecayingCounter
+from bot.brokers.prepared import Prepared
 from bot.brokers.transport import CurlResponse, CurlSession, HttpSession, PendingAnswer, SessionKind, make_session
-from bot.domain.errors import NijaError, RateLimited, SettingsError
+from bot.domain.errors import RateLimited, SettingsError
 from bot.domain.ids import VenueOrderId
 from bot.domain.ports import Clock
 from bot.runtime.clock import SystemClock
@@ -102,25 +103,22 @@ class AlpacaClient:
         fields |= {name: _text_of(moment) for name, moment in moments.items() if moment is not None}
         return self._read(lambda: self._api.get("/orders", fields))
 
-    def prepare_order(self, fields: dict[str, str], read: Callable[[Any], VenueOrderId]) -> VenueCall:
+    def prepare_order(self, fields: dict[str, str]) -> Prepared:
         """Make an order ready (POST /v2/orders) and send nothing.
 
         Until it has its answer, or is discarded, every other call of this client waits.
 
         Args:
             fields: strings only: the SDK's own models would make numbers of them, and lose digits.
-            read: makes the order's id of the answer.
 
         Raises:
             VenueUnreachable: nothing could be prepared.
         """
         self._counter.take()
         if not isinstance(self._api.session, CurlSession):
-            return VenueCall(_nothing, lambda: read(self._ask(lambda: self._api.post("/orders", fields))), _nothing)
+            return Prepared.whole(lambda: self._ask(lambda: self._api.post("/orders", fields)))
         pending = self._ask(lambda: self._api.prepare("/orders", fields))
-        return VenueCall(
-            pending.send, lambda: read(self._ask(lambda: self._api.read(pending.finish()))), pending.discard
-        )
+        return Prepared(pending.send, lambda: self._ask(lambda: self._api.read(pending.finish())), pending.discard)
 
     def read_delay(self, calls: int = BALANCE_CALLS) -> float:
         """Seconds until so many reads fit the rate limit with room for orders left; zero for now."""
@@ -151,7 +149,7 @@ class AlpacaClient:
 
     def _ask(self, call: Callable[[], _T]) -> _T:
         try:
-            return _translated(call)
+            return translated(call)
         except RateLimited as error:
             self._counter.exhaust()
             self._limited_until_ns = self._clock.monotonic_ns() + int(error.retry_after_s * 1e9)
@@ -188,7 +186,7 @@ class AlpacaPrices:
             VenueError: they could not be had.
         """
         fields = {"symbols": ",".join(names)}
-        return _translated(lambda: self._api.get("/crypto/us/latest/quotes", fields))
+        return translated(lambda: self._api.get("/crypto/us/latest/quotes", fields))
 
     def close(self) -> None:
         """Close the connection."""
@@ -209,7 +207,7 @@ class _ThinApi(RESTClient):
     def read(self, response: CurlResponse | requests.Response) -> Any:
         if response.status_code not in _SUCCESSES:
             raise classify(response.status_code, response.text, response.headers, self._wall)
-        return json.loads(response.content, parse_float=Decimal, parse_constant=_refuse_constant)
+        return json.loads(response.content, **EXACT_NUMBERS)
 
     def _take(self, session: HttpSession, clock: Clock) -> None:
         self._session.close()
@@ -240,26 +238,12 @@ class _PricesApi(_ThinApi, CryptoHistoricalDataClient):
         self._take(session, clock)
 
 
-def _translated(call: Callable[[], _T]) -> _T:
-    try:
-        return call()
-    except NijaError:
-        raise
-    except Exception as error:
-        # Whatever else the SDK raises, it may have sent before.
-        raise translate(error) from error
-
-
 def _plain_url(url: str) -> str:
     return str(getattr(url, "value", url))
 
 
 def _text_of(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number")
 
 
 def _checked(text: str, part: str, account: str) -> str:
@@ -270,7 +254,3 @@ def _checked(text: str, part: str, account: str) -> str:
             f"{owner}the ALPACA API {part} cannot be one; copy it again from Alpaca's dashboard, whole, in one line"
         )
     return text
-
-
-def _nothing() -> None:
-    return None

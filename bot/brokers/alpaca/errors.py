@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import json
 import logging
-import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
 import requests
-import urllib3.exceptions
 
 from bot.brokers.alpaca.limits import LIMITED_WAIT_S, LONGEST_LIMITED_WAIT_S
-from bot.brokers.transport import NotSent
+from bot.brokers.failures import NotFound, one_line
 from bot.domain.errors import (
     AccountBarred,
     MarketClosed,
@@ -27,14 +25,9 @@ from bot.domain.errors import (
     VenueError,
     VenueRejected,
     VenueUnclear,
-    VenueUnreachable,
 )
 
 _log = logging.getLogger("nija.alpaca")
-
-
-class NotFound(VenueRejected):
-    """The venue has no such thing."""
 
 
 class Verdict(Enum):
@@ -90,18 +83,8 @@ RULES: tuple[Rule, ...] = (
 )
 
 _LIMITED_HEADER = "X-Ratelimit-Reset"
-_LONGEST_TEXT = 200
 _KEY_HINT = "is the key right, and is it one for the kind of account (paper or live) that ..._PAPER says?"
 _MINIMUM_NOT_MET = ("minimal amount of order", "minimal qty of order", "min_order_size", "minimum order size")
-
-#: What requests raises before there is a connection.
-_BEFORE_SENDING = (
-    requests.ConnectTimeout,
-    requests.exceptions.InvalidHeader,
-    requests.exceptions.InvalidSchema,
-    requests.exceptions.InvalidURL,
-    requests.exceptions.MissingSchema,
-)
 
 
 def classify(status: int, body: str, headers: Mapping[str, str], now: Callable[[], float]) -> VenueError:
@@ -134,21 +117,6 @@ def classify(status: int, body: str, headers: Mapping[str, str], now: Callable[[
             return VenueUnclear(text)
 
 
-def translate(error: Exception) -> VenueError:
-    """What an exception out of the SDK or its session means for the request that raised it.
-
-    Connections that never came about are :class:`VenueUnreachable`; whatever is not known for certain is
-    :class:`VenueUnclear`. Texts hold neither headers nor bodies.
-    """
-    if isinstance(error, VenueError):
-        return error
-    if not _was_sent(error):
-        # Ours name host and cause; requests' own may hold the whole URL, and say no more than their class.
-        said = str(error) if isinstance(error, NotSent) else f"no connection ({type(error).__name__})"
-        return VenueUnreachable(said)
-    return VenueUnclear(_describe(error))
-
-
 def is_minimum_not_met(code: str) -> bool:
     """Whether an order was refused for being below the venue's minimum."""
     return any(text in code.lower() for text in _MINIMUM_NOT_MET)
@@ -165,7 +133,7 @@ def _said(body: str) -> tuple[int | None, str] | None:
         return None
     code = answer.get("code")
     is_code = isinstance(code, int) and not isinstance(code, bool)
-    return code if is_code else None, " ".join(message.split())[:_LONGEST_TEXT]
+    return code if is_code else None, one_line(message)
 
 
 def _verdict(status: int, code: int | None, message: str, *, bare: bool) -> Verdict:
@@ -186,27 +154,3 @@ def _limited_wait(headers: Mapping[str, str], now: float) -> float:
     except ValueError:
         return LIMITED_WAIT_S
     return min(max(left, 1.0), LONGEST_LIMITED_WAIT_S) if left == left else LIMITED_WAIT_S
-
-
-def _was_sent(error: Exception) -> bool:
-    sent = getattr(error, "sent", None)
-    if isinstance(sent, bool):
-        return sent
-    if isinstance(error, _BEFORE_SENDING):
-        return False
-    # requests wraps what urllib3 raised, and urllib3 what made it give up.
-    cause = error.args[0] if isinstance(error, requests.ConnectionError) and error.args else None
-    reason = getattr(cause, "reason", cause)
-    if isinstance(reason, urllib3.exceptions.SSLError):
-        return not (reason.args and isinstance(reason.args[0], ssl.SSLCertVerificationError))
-    return not isinstance(reason, urllib3.exceptions.NewConnectionError)
-
-
-def _describe(error: Exception) -> str:
-    if isinstance(error, requests.Timeout):
-        return f"no answer in time ({type(error).__name__})"
-    if isinstance(error, requests.exceptions.JSONDecodeError | ValueError | KeyError | TypeError):
-        return f"the answer cannot be read ({type(error).__name__})"
-    return (
-        f"{'connection trouble' if isinstance(error, requests.RequestException) else 'error'} ({type(error).__name__})"
-    )

@@ -16,10 +16,13 @@ from typing import Any
 from bot.brokers.alpaca.fees import COIN_STEP, fee_of, taker_rate
 from bot.brokers.alpaca.limits import ORDERS_A_PAGE
 from bot.brokers.answers import amount_of, list_of, mapping_of, moment_of, text_of
+from bot.brokers.market import Quote
+from bot.brokers.order_fields import client_order_id_of, side_of, symbol_of
 from bot.brokers.symbols import SymbolNames, SymbolTable, spellings
+from bot.brokers.worth import total_of
 from bot.domain.enums import InstrumentStatus, Side
 from bot.domain.errors import InvalidAmount, VenueUnclear
-from bot.domain.ids import ClientOrderId, TradeId, VenueOrderId
+from bot.domain.ids import TradeId, VenueOrderId
 from bot.domain.instruments import Instrument, split_symbol
 from bot.domain.money import DOLLARS, ONE, ZERO, positive
 from bot.domain.orders import AccountBalances, Fill, MarketOrder, OrderReport, VenueOrder
@@ -54,14 +57,6 @@ class AlpacaAsset:
     instrument: Instrument
     asset_id: str
     name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """Best prices of a symbol, quote currency per base."""
-
-    bid: Decimal
-    ask: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +138,8 @@ def parse_balances(info: AccountInfo, positions: Any, coin_of: Callable[[str, st
         held[code] = held.get(code, ZERO) + max(total - free, ZERO)
         price = ONE if code in DOLLARS else _worth(row, "current_price", symbol)
         worth.append(None if price is None else total * price)
-    equity = None if None in worth else sum((value for value in worth if value is not None), ZERO)
     bound = {code: amount for code, amount in held.items() if amount}
-    return AccountBalances(available, bound, equity, info.fee_rate, at)
+    return AccountBalances(available, bound, total_of(worth), info.fee_rate, at)
 
 
 def parse_quotes(result: Any, table: SymbolTable) -> dict[str, Quote]:
@@ -271,10 +265,7 @@ def _trouble(row: Mapping[str, Any]) -> str:
 
 def _figures(row: Mapping[str, Any], order_id: str) -> tuple[Side, Decimal, Decimal, Decimal]:
     """Side, executed size, average price and cost."""
-    try:
-        side = Side(text_of(row, "side", order_id))
-    except ValueError as error:
-        raise VenueUnclear(f"the side of order {order_id} is {row['side']!r} in the venue's answer") from error
+    side = side_of(text_of(row, "side", order_id), order_id)
     executed = amount_of(row, "filled_qty", order_id)
     price = amount_of(row, "filled_avg_price", order_id, ZERO)
     return side, executed, price, executed * price
@@ -283,11 +274,10 @@ def _figures(row: Mapping[str, Any], order_id: str) -> tuple[Side, Decimal, Deci
 def _parse_listed(row: Mapping[str, Any], canonical: Callable[[str], str], fee_rate: Decimal) -> VenueOrder:
     order_id = text_of(row, "id", "an order")
     side, executed, _, cost = _figures(row, order_id)
-    name = row.get("client_order_id")
     return VenueOrder(
         order_id=VenueOrderId(order_id),
-        client_order_id=ClientOrderId(str(name)) if name else None,
-        symbol=_symbol(text_of(row, "symbol", order_id), canonical),
+        client_order_id=client_order_id_of(row.get("client_order_id")),
+        symbol=symbol_of(text_of(row, "symbol", order_id), canonical),
         side=side,
         # Of an order by amount of money only what it has executed is known.
         quantity=amount_of(row, "qty", order_id, executed),
@@ -302,10 +292,3 @@ def _parse_listed(row: Mapping[str, Any], canonical: Callable[[str], str], fee_r
 def _time(row: Mapping[str, Any], *names: str) -> datetime:
     name = next((name for name in names if row.get(name)), names[-1])
     return moment_of(row.get(name), name)
-
-
-def _symbol(spelling: str, canonical: Callable[[str], str]) -> str:
-    try:
-        return canonical(spelling)
-    except InvalidAmount:
-        return spelling

@@ -10,6 +10,7 @@ from bot.brokers.alpaca.market import AlpacaMarket
 from bot.brokers.base import BaseBroker, BrokerPorts
 from bot.brokers.base.parts import options_of
 from bot.brokers.base.setup import Venue
+from bot.brokers.wiring import wiring_of
 from bot.domain.ports import Clock
 from bot.settings.env import AccountSettings, Environment
 
@@ -28,13 +29,7 @@ class AlpacaVenue:
     def __init__(self, environment: Environment, clock: Clock) -> None:
         self._environment = environment
         self._clock = clock
-        prices = AlpacaPrices(
-            url=environment.alpaca_api_url,
-            session=environment.http_session,
-            connect_timeout_s=environment.connect_timeout_s,
-            read_timeout_s=environment.read_timeout_s,
-            clock=clock,
-        )
+        prices = AlpacaPrices(url=environment.alpaca_api_url, **wiring_of(environment, clock))
         self.market = AlpacaMarket(prices, environment.alpaca_minimum_order_usd, clock)
 
     def broker(self, account: AccountSettings, ports: BrokerPorts) -> BaseBroker:
@@ -46,10 +41,7 @@ class AlpacaVenue:
             paper=credentials.paper,
             account=str(account.account),
             url=environment.alpaca_api_url,
-            session=environment.http_session,
-            connect_timeout_s=environment.connect_timeout_s,
-            read_timeout_s=environment.read_timeout_s,
-            clock=self._clock,
+            **wiring_of(environment, self._clock),
         )
         # A request that timed out here may still be on its way there.
         lands_within_s = max(environment.read_timeout_s, environment.order_deadline_s)

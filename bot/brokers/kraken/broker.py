@@ -10,16 +10,18 @@ from typing import Any
 
 from bot.brokers.base import BaseBroker, BrokerOptions, BrokerPorts
 from bot.brokers.departure import VenueCall
+from bot.brokers.fee_rate import FeeRate
 from bot.brokers.kraken.client import KrakenClient
 from bot.brokers.kraken.errors import NonceRefused, is_duplicate_client_id, is_minimum_not_met
 from bot.brokers.kraken.market import KrakenMarket
 from bot.brokers.kraken.orders import parse_next_offset, parse_order, parse_order_id, parse_order_ids, parse_orders
 from bot.brokers.kraken.parse import KeyInfo, parse_balances, parse_fee_rate, parse_key_info, parse_locked_balances
-from bot.domain.enums import BrokerType, Side
-from bot.domain.errors import AccountBarred, VenueError, VenueRejected, VenueUnclear
+from bot.brokers.market.steps import MarketSteps
+from bot.brokers.worth import equity_of
+from bot.domain.enums import BrokerType
+from bot.domain.errors import AccountBarred, VenueRejected, VenueUnclear
 from bot.domain.ids import AccountId, VenueOrderId
-from bot.domain.instruments import Instrument
-from bot.domain.money import DOLLARS, ZERO, plain
+from bot.domain.money import plain
 from bot.domain.orders import AccountBalances, MarketOrder, OrderReport, VenueOrder
 
 _log = logging.getLogger("nija.kraken")
@@ -35,11 +37,9 @@ _FEE_RATE_UNTIL_KNOWN = Decimal("0.008")
 _FEE_SYMBOL = "BTC-USD"
 #: Kraken REST docs, QueryTrades.
 _TRADES_A_CALL = 20
-#: A day, in seconds: how often the fee tier is asked for.
-_FEE_REFRESH_S = 86_400.0
 
 
-class KrakenBroker(BaseBroker):
+class KrakenBroker(MarketSteps, BaseBroker):
     """Speaks for one Kraken account through its own client; shares the market data of its process.
 
     Args:
@@ -50,6 +50,7 @@ class KrakenBroker(BaseBroker):
     """
 
     venue = BrokerType.KRAKEN
+    _market: KrakenMarket
 
     def __init__(
         self,
@@ -64,8 +65,7 @@ class KrakenBroker(BaseBroker):
         self._client = client
         self._market = market
         self._deadline_s = deadline_s
-        self._fee_rate = _FEE_RATE_UNTIL_KNOWN
-        self._fee_asked_at = 0.0
+        self._fee_rate = FeeRate(account, _FEE_RATE_UNTIL_KNOWN, self._ask_fee_rate, ports.clock)
         # An earlier process may have sent an order just before it ended.
         self._may_match_until_ns = ports.clock.monotonic_ns() + int(deadline_s * 1e9)
 
@@ -74,7 +74,7 @@ class KrakenBroker(BaseBroker):
         info = self._key_info()
         if info is not None:
             self._check_key(info)
-        self._ask_fee_rate()
+        self._fee_rate.refresh()
 
     def _key_info(self) -> KeyInfo | None:
         probe = self._market.key_info
@@ -102,47 +102,21 @@ class KrakenBroker(BaseBroker):
         if info.nonce_window:
             _log.warning("⚠️ %s: the API key has nonce window %s; set it to 0", self.account, info.nonce_window)
 
-    def _ask_fee_rate(self) -> None:
-        self._fee_asked_at = self._ports.clock.time()
-        try:
-            pair = self._market.pair(_FEE_SYMBOL)
-            rate = parse_fee_rate(self._client.query_private("TradeVolume", {"pair": pair.altname}), pair.pair_id)
-        except AccountBarred:
-            raise
-        except (VenueError, ValueError) as error:
-            _log.warning("%s: the fee rate was not had (%s); assuming %s", self.account, error, self._fee_rate)
-            return
-        if rate is not None:
-            self._fee_rate = rate
+    def _ask_fee_rate(self) -> Decimal | None:
+        pair = self._market.pair(_FEE_SYMBOL)
+        return parse_fee_rate(self._client.query_private("TradeVolume", {"pair": pair.altname}), pair.pair_id)
 
     def _venue_balances(self) -> AccountBalances:
         at = self._ports.clock.time()
         result = self._client.query_private("BalanceEx")
         available, held = parse_balances(result, self._market.asset_names)
         earning = parse_locked_balances(result, self._market.asset_names)
-        return AccountBalances(available, held, self._equity(available, held), self._fee_rate, at, earning)
-
-    def _equity(self, available: dict[str, Decimal], held: dict[str, Decimal]) -> Decimal | None:
-        # Every coin's price is asked of the market, also after one that is missing: what is asked for gets watched.
-        worth = [
-            amount if code in DOLLARS else _times(amount, self._market.usd_price(code))
-            for amounts in (available, held)
-            for code, amount in amounts.items()
-            if amount
-        ]
-        return None if None in worth else sum((value for value in worth if value is not None), ZERO)
+        equity = equity_of((available, held), self._market.usd_price)
+        return AccountBalances(available, held, equity, self._fee_rate.value, at, earning)
 
     def _venue_symbol(self, symbol: str) -> str:
         self._market.ensure_loaded()
         return self._market.canonical(symbol)
-
-    def _venue_instrument(self, symbol: str) -> Instrument:
-        return self._market.instrument(symbol)
-
-    def _venue_price(self, symbol: str, side: Side, max_age_s: float) -> Decimal:
-        self._market.watch(symbol)
-        quote = self._market.fresh_quote(symbol, max_age_s)
-        return quote.ask if side is Side.BUY else quote.bid
 
     def _venue_prepare(self, order: MarketOrder) -> VenueCall:
         call = self._client.prepare_private("AddOrder", self._request(order))
@@ -223,12 +197,7 @@ class KrakenBroker(BaseBroker):
 
     def _venue_housekeep(self) -> None:
         self._client.reserve_nonces()
-        if self._ports.clock.time() - self._fee_asked_at > _FEE_REFRESH_S:
-            self._ask_fee_rate()
+        self._fee_rate.refresh_if_due()
 
     def _venue_close(self) -> None:
         self._client.close()
-
-
-def _times(amount: Decimal, price: Decimal | None) -> Decimal | None:
-    return None if price is None else amount * price

@@ -9,15 +9,15 @@ import hmac
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, Protocol, TypeVar
 
 import krakenex
 
+from bot.brokers.exact import EXACT_NUMBERS
 from bot.brokers.kraken.errors import NonceRefused, translate, worst_of
 from bot.brokers.kraken.limits import READ_METHODS, TIERS, TierName, cost_of
 from bot.brokers.limiter import DecayingCounter
+from bot.brokers.prepared import Prepared
 from bot.brokers.transport import (
     FORM_TYPE,
     CurlResponse,
@@ -59,21 +59,6 @@ class NonceSource(Protocol):
 
     def close(self) -> None:
         """Write what must survive, and let go."""
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedCall:
-    """A signed call that has not left: ``send`` and then ``result``, or ``discard``; each once, in any thread.
-
-    Attributes:
-        send: sends without waiting; what fails there, ``result`` raises.
-        result: waits for the answer, gives its ``result`` and raises as :meth:`KrakenClient.query_private` does.
-        discard: takes it back.
-    """
-
-    send: Callable[[], None]
-    result: Callable[[], Any]
-    discard: Callable[[], None]
 
 
 class KrakenClient:
@@ -166,7 +151,7 @@ class KrakenClient:
                 raise
             return self._query_private_once(method, fields, timeout_s, stop)
 
-    def prepare_private(self, method: str, params: Params | None = None) -> PreparedCall:
+    def prepare_private(self, method: str, params: Params | None = None) -> Prepared:
         """Sign a private call and send nothing, for the methods that the counter leaves out: orders.
 
         Until the call has its result, or is discarded, every other call of this client waits.
@@ -178,16 +163,14 @@ class KrakenClient:
         """
         fields = self._private_fields(method, params)
         if not isinstance(self._api.session, CurlSession):
-            return PreparedCall(_nothing, lambda: self._query_private_once(method, fields, None, None), _nothing)
+            return Prepared.whole(lambda: self._query_private_once(method, fields, None, None))
         self._lock.acquire()
         try:
             pending = self._ask_raw(lambda: self._api.prepare(method, {"nonce": 0, **fields}, self._timeouts))
         except BaseException:
             self._lock.release()
             raise
-        return PreparedCall(
-            pending.send, lambda: self._result_of_prepared(pending, method), lambda: self._drop(pending)
-        )
+        return Prepared(pending.send, lambda: self._result_of_prepared(pending, method), lambda: self._drop(pending))
 
     def _result_of_prepared(self, pending: PendingAnswer, method: str) -> Any:
         try:
@@ -292,7 +275,7 @@ class _Api(krakenex.API):  # type: ignore[misc]
         self._mac = hmac.new(base64.b64decode(secret), digestmod=hashlib.sha512)
         self._deferred = False
         self._signed_form: tuple[dict[str, Any], str] | None = None
-        self.json_options(parse_float=Decimal, parse_constant=_refuse_constant)
+        self.json_options(**EXACT_NUMBERS)
 
     def _nonce(self) -> int:
         if self._nonces is None:
@@ -333,14 +316,6 @@ class _Api(krakenex.API):  # type: ignore[misc]
         if self._deferred and isinstance(self.session, CurlSession):
             return self.session.prepare("POST", self.uri + urlpath, data=data, headers=headers, timeout=timeout)
         return super()._query(urlpath, data, headers, timeout)
-
-
-def _nothing() -> None:
-    return None
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number")
 
 
 def _counter_of(tier: TierName, clock: Clock) -> DecayingCounter:

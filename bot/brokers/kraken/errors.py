@@ -7,15 +7,14 @@ when its category only ever refuses (EOrder, EQuery, EFunding, EAPI), and as unc
 from __future__ import annotations
 
 import logging
-import ssl
 import time
 from collections.abc import Callable, Iterable
 from enum import Enum, auto
 
 import requests
-import urllib3.exceptions
 
-from bot.brokers.transport import NotSent
+from bot.brokers import failures
+from bot.brokers.failures import one_line
 from bot.domain.errors import (
     AccountBarred,
     MarketClosed,
@@ -90,16 +89,6 @@ _THROTTLED_WAIT = (1.0, 300.0)
 _NOT_RECEIVED_STATUSES = frozenset({521, 523, 525, 526})
 _LIMITED_STATUS = 429
 _LIMITED_STATUS_WAIT_S = 10.0
-_LONGEST_TEXT = 200
-
-#: What requests raises before there is a connection.
-_BEFORE_SENDING = (
-    requests.ConnectTimeout,
-    requests.exceptions.InvalidHeader,
-    requests.exceptions.InvalidSchema,
-    requests.exceptions.InvalidURL,
-    requests.exceptions.MissingSchema,
-)
 
 _MINIMUM_NOT_MET = ("volume minimum not met", "order minimum not met", "cost minimum not met")
 
@@ -114,7 +103,7 @@ def classify(code: str, now: Callable[[], float] = time.time) -> VenueError:
     Returns:
         RateLimited, MarketClosed, AccountBarred, NonceRefused, VenueRejected or VenueUnclear, not raised.
     """
-    text = " ".join(str(code).split())[:_LONGEST_TEXT]
+    text = one_line(code)
     key = text.replace(": ", ":")
     if key.startswith(_THROTTLED):
         return RateLimited(text, _throttled_wait(key, now()))
@@ -144,20 +133,10 @@ def worst_of(codes: Iterable[str], now: Callable[[], float] = time.time) -> Venu
 
 
 def translate(error: Exception) -> VenueError:
-    """What an exception out of the SDK or its session means for the request that raised it.
-
-    Connections that never came about are :class:`VenueUnreachable`; whatever is not known for certain is
-    :class:`VenueUnclear`. Texts hold neither headers nor bodies.
-    """
-    if isinstance(error, VenueError):
-        return error
+    """As :func:`bot.brokers.failures.translate`; of a status that krakenex raises for, what the answer says counts."""
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return _of_status(error.response)
-    if not _was_sent(error):
-        # Ours name host and cause; requests' own may hold the whole URL, and say no more than their class.
-        said = str(error) if isinstance(error, NotSent) else f"no connection ({type(error).__name__})"
-        return VenueUnreachable(said)
-    return VenueUnclear(_describe(error))
+    return failures.translate(error)
 
 
 def is_minimum_not_met(code: str) -> bool:
@@ -218,27 +197,3 @@ def _codes_of(response: requests.Response) -> list[str]:
         return []
     codes = answer.get("error") if isinstance(answer, dict) else None
     return [code for code in codes if isinstance(code, str)] if isinstance(codes, list) else []
-
-
-def _was_sent(error: Exception) -> bool:
-    sent = getattr(error, "sent", None)
-    if isinstance(sent, bool):
-        return sent
-    if isinstance(error, _BEFORE_SENDING):
-        return False
-    # requests wraps what urllib3 raised, and urllib3 what made it give up.
-    cause = error.args[0] if isinstance(error, requests.ConnectionError) and error.args else None
-    reason = getattr(cause, "reason", cause)
-    if isinstance(reason, urllib3.exceptions.SSLError):
-        return not (reason.args and isinstance(reason.args[0], ssl.SSLCertVerificationError))
-    return not isinstance(reason, urllib3.exceptions.NewConnectionError)
-
-
-def _describe(error: Exception) -> str:
-    if isinstance(error, requests.Timeout):
-        return f"no answer in time ({type(error).__name__})"
-    if isinstance(error, requests.exceptions.JSONDecodeError | ValueError | KeyError | TypeError):
-        return f"the answer cannot be read ({type(error).__name__})"
-    return (
-        f"{'connection trouble' if isinstance(error, requests.RequestException) else 'error'} ({type(error).__name__})"
-    )

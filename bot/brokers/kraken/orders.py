@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from bot.brokers.answers import amount_of, mapping_of, text_of, whole_of
-from bot.domain.enums import Side
-from bot.domain.errors import InvalidAmount, VenueUnclear
-from bot.domain.ids import ClientOrderId, TradeId, VenueOrderId
+from bot.brokers.order_fields import average_price_of, client_order_id_of, side_of, symbol_of
+from bot.domain.errors import VenueUnclear
+from bot.domain.ids import TradeId, VenueOrderId
 from bot.domain.money import ZERO
 from bot.domain.orders import Fill, MarketOrder, OrderReport, VenueOrder
 
@@ -80,16 +80,11 @@ def _listed(result: Any, key: str) -> Mapping[str, Any]:
 def _parse_listed(txid: str, order: Any, canonical: Callable[[str], str]) -> VenueOrder:
     row = mapping_of(order, f"order {txid}")
     described = mapping_of(row.get("descr"), f"descr of order {txid}")
-    name = row.get("cl_ord_id")
-    try:
-        side = Side(text_of(described, "type", txid))
-    except ValueError as error:
-        raise VenueUnclear(f"the side of order {txid} is {described['type']!r} in the venue's answer") from error
     return VenueOrder(
         order_id=VenueOrderId(txid),
-        client_order_id=ClientOrderId(str(name)) if name else None,
-        symbol=_symbol(text_of(described, "pair", txid), canonical),
-        side=side,
+        client_order_id=client_order_id_of(row.get("cl_ord_id")),
+        symbol=symbol_of(text_of(described, "pair", txid), canonical),
+        side=side_of(text_of(described, "type", txid), txid),
         quantity=amount_of(row, "vol", txid),
         executed=amount_of(row, "vol_exec", txid),
         cost=amount_of(row, "cost", txid),
@@ -97,13 +92,6 @@ def _parse_listed(txid: str, order: Any, canonical: Callable[[str], str]) -> Ven
         open=text_of(row, "status", txid) not in _FINAL_STATUSES,
         time=_seconds(row, "opentm"),
     )
-
-
-def _symbol(spelling: str, canonical: Callable[[str], str]) -> str:
-    try:
-        return canonical(spelling)
-    except InvalidAmount:
-        return spelling
 
 
 def _is_of(row: Any, order: MarketOrder) -> bool:
@@ -126,12 +114,11 @@ def parse_order(txid: str, order: Any, trades: Any = None, *, symbol: str = "") 
     """
     row = mapping_of(order, f"order {txid}")
     executed, cost = amount_of(row, "vol_exec", txid), amount_of(row, "cost", txid)
-    price = amount_of(row, "price", txid, ZERO)
     status = text_of(row, "status", txid)
     report = OrderReport(
         order_id=VenueOrderId(txid),
         executed=executed,
-        average_price=price if price > 0 or not executed else cost / executed,
+        average_price=average_price_of(amount_of(row, "price", txid, ZERO), executed, cost),
         cost=cost,
         fee=amount_of(row, "fee", txid, ZERO),
         fee_currency=_fee_currency(row, symbol),

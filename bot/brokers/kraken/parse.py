@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from bot.brokers.answers import amount_of, mapping_of, number_of, text_of, whole_of
+from bot.brokers.market import Quote
 from bot.brokers.symbols import SymbolNames, SymbolTable, spellings
 from bot.domain.enums import InstrumentStatus
 from bot.domain.errors import InvalidAmount, VenueUnclear
@@ -47,16 +48,6 @@ class KrakenPair:
     altname: str
     cost_decimals: int
     wsname: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """Best prices of a symbol, quote currency per base. ``at`` is unix seconds of the question, 0 when not known."""
-
-    bid: Decimal
-    ask: Decimal
-    last: Decimal
-    at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

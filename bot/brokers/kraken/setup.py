@@ -11,6 +11,7 @@ from bot.brokers.kraken.broker import KrakenBroker
 from bot.brokers.kraken.client import KrakenClient
 from bot.brokers.kraken.market import KrakenMarket
 from bot.brokers.kraken.nonce import NonceStore
+from bot.brokers.wiring import wiring_of
 from bot.domain.ports import Clock
 from bot.settings.env import AccountSettings, Environment
 
@@ -55,11 +56,8 @@ class KrakenVenue:
             nonces,
             account=account,
             url=environment.kraken_api_url,
-            session=environment.http_session,
-            connect_timeout_s=environment.connect_timeout_s,
-            read_timeout_s=environment.read_timeout_s,
             tier=environment.kraken_tier,
-            clock=self._clock,
+            **wiring_of(environment, self._clock),
         )
 
 

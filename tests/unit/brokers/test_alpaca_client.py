@@ -15,7 +15,7 @@ import pytest
 import responses
 
 from bot.brokers.alpaca.client import AlpacaClient, AlpacaPrices
-from bot.brokers.alpaca.errors import NotFound
+from bot.brokers.failures import NotFound
 from bot.brokers.transport import SessionKind
 from bot.domain.errors import RateLimited, SettingsError, VenueError, VenueUnclear, VenueUnreachable
 from bot.domain.ids import VenueOrderId
@@ -60,9 +60,9 @@ def _id_of(answer: Any) -> VenueOrderId:
 
 
 def place(client: AlpacaClient) -> str:
-    call = client.prepare_order(ORDER, _id_of)
+    call = client.prepare_order(ORDER)
     call.send()
-    return call.order_id()
+    return _id_of(call.result())
 
 
 def _placed(peer: Peer, request: Arrived) -> bool:
@@ -171,7 +171,7 @@ def test_a_prepared_order_has_the_address_of_its_kind_of_account(
 
     monkeypatch.setattr(client._api.session, "prepare", prepare)
     with pytest.raises(VenueUnreachable):
-        client.prepare_order(ORDER, _id_of)
+        client.prepare_order(ORDER)
     assert asked == [f"https://{host}/v2/orders"]
 
 
@@ -297,7 +297,7 @@ def test_nothing_leaves_before_it_is_sent(make_client: MakeClient) -> None:
     with RawServer(_placed) as server:
         client = make_client(server.url)
         client.get_account()
-        call = client.prepare_order(ORDER, _id_of)
+        call = client.prepare_order(ORDER)
         time.sleep(0.05)
         assert len(server.arrived) == 1
         call.send()
@@ -305,22 +305,22 @@ def test_nothing_leaves_before_it_is_sent(make_client: MakeClient) -> None:
         while len(server.arrived) < 2:
             assert time.monotonic() < deadline
             threading.Event().wait(0.005)
-        assert call.order_id() == "O2"
+        assert _id_of(call.result()) == "O2"
 
 
 def test_a_discarded_order_never_arrives_and_the_next_call_goes_on(make_client: MakeClient) -> None:
     with RawServer(_placed) as server:
         client = make_client(server.url)
-        client.prepare_order(ORDER, _id_of).discard()
+        client.prepare_order(ORDER).discard()
         client.get_account()
         assert [request.path for request in server.arrived] == ["/v2/account"]
 
 
 def test_what_one_thread_prepares_another_may_send_and_a_third_wait_for(make_client: MakeClient) -> None:
     with RawServer(_placed) as server:
-        call = make_client(server.url).prepare_order(ORDER, _id_of)
+        call = make_client(server.url).prepare_order(ORDER)
         found: list[str] = []
-        for step in (call.send, lambda: found.append(call.order_id())):
+        for step in (call.send, lambda: found.append(_id_of(call.result()))):
             thread = threading.Thread(target=step)
             thread.start()
             thread.join(5)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import ssl
 from typing import Any
 
 import pytest
-import requests
-import urllib3.exceptions
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.brokers.alpaca.errors import RULES, NotFound, classify, is_minimum_not_met, translate
-from bot.brokers.transport import AnswerTimeout, NotSent
+from bot.brokers.alpaca.errors import RULES, classify, is_minimum_not_met
+from bot.brokers.failures import NotFound
 from bot.domain.errors import (
     AccountBarred,
     MarketClosed,
@@ -21,7 +18,6 @@ from bot.domain.errors import (
     VenueError,
     VenueRejected,
     VenueUnclear,
-    VenueUnreachable,
 )
 
 NOW = 1_790_000_000.0
@@ -143,36 +139,6 @@ def test_no_answer_breaks_the_table_and_none_is_taken_for_a_success(status: int,
 @pytest.mark.parametrize("code", ["7", 40410000.5, True, None, [40410000]])
 def test_a_code_that_is_none_does_not_count(code: Any) -> None:
     assert type(verdict(404, {"code": code, "message": "order not found for a1"})) is VenueUnclear
-
-
-@pytest.mark.parametrize(
-    ("error", "kind"),
-    [
-        (NotSent("no connection: refused"), VenueUnreachable),
-        (requests.ConnectTimeout(), VenueUnreachable),
-        (requests.exceptions.InvalidHeader("key: secret"), VenueUnreachable),
-        (requests.ConnectionError(urllib3.exceptions.NewConnectionError(None, "refused")), VenueUnreachable),  # type: ignore[arg-type]
-        (requests.ConnectionError(urllib3.exceptions.SSLError(ssl.SSLCertVerificationError())), VenueUnreachable),
-        (requests.ConnectionError(urllib3.exceptions.SSLError(ssl.SSLEOFError())), VenueUnclear),
-        (requests.ConnectionError(urllib3.exceptions.ProtocolError("reset")), VenueUnclear),
-        (AnswerTimeout("no answer in time"), VenueUnclear),
-        (requests.ReadTimeout(), VenueUnclear),
-        (ValueError("not JSON: secret"), VenueUnclear),
-        (KeyError("code"), VenueUnclear),
-        (RuntimeError("anything: secret"), VenueUnclear),
-    ],
-)
-def test_an_exception_is_unreachable_only_where_nothing_can_have_been_sent(
-    error: Exception, kind: type[VenueError]
-) -> None:
-    meant = translate(error)
-    assert type(meant) is kind
-    assert "secret" not in str(meant)
-
-
-def test_our_own_errors_stay_what_they_are() -> None:
-    error = RateLimited("wait", 1)
-    assert translate(error) is error
 
 
 def test_minimums_are_known_in_their_spellings() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import requests
 
-from bot.brokers.kraken.errors import translate
+from bot.brokers.failures import translate
 from bot.brokers.transport import CurlSession, HttpSession, NotSent, SessionKind, make_session
 from bot.domain.errors import VenueUnclear, VenueUnreachable
 from tests.unit.brokers.conftest import Certificate
