@@ -11,6 +11,7 @@ import pytest
 from bot.domain.enums import BrokerType
 from bot.domain.ids import AccountId
 from bot.settings.users import load_users
+from tests.paper_exchange.client import REPOSITORY
 from tests.unit.settings.helpers import Office, complaints, keys_of, names_of, the_only_complaint
 
 TANIA = {"user_id": "tania_gilbert"}
@@ -319,3 +320,12 @@ def test_the_example_that_comes_with_the_repository_is_right(office: Office) -> 
     users, problems = load_users(office.users)
     assert users
     assert problems == []
+
+
+@pytest.mark.parametrize("venue", sorted(BrokerType))
+def test_the_example_of_a_venue_is_good_as_it_is(office: Office, venue: BrokerType) -> None:
+    example = REPOSITORY / "config" / "users" / f"retail_{venue}.json.example"
+    office.write_text(f"retail_{venue}.json", example.read_text())
+    users, problems = load_users(office.users)
+    assert problems == []
+    assert {user.venue for user in users} == {venue}
