@@ -65,6 +65,7 @@ class SimulatedBroker(BaseBroker):
     ) -> None:
         super().__init__(account, ports, OPTIONS)
         self._books, self._clock, self._life, self._fates = venue, clock, life, fates
+        self.names_are_unique_for_good = venue.unique_names(account)  # type: ignore[misc]
         # As KrakenBroker: an earlier process may have sent an order just before it ended.
         self._may_match_until_ns = clock.monotonic_ns() + int(DEADLINE_S * 1e9)
 

@@ -48,13 +48,15 @@ from tests.state_machine.fates import Death, Fate
 from tests.state_machine.process import KRAKEN, MASTER, Process, World
 from tests.state_machine.venue import INSTRUMENTS, SYMBOLS, Trouble, Venue
 
-#: Who follows, and with what. The keeper's own coins must stay; the handy one trades by hand as well.
+#: Who follows, and with what. The keeper's own coins must stay; the handy one trades by hand as well; the named one is
+#: at a venue where client order ids are unique for good and orders have no deadline.
 USERS: dict[str, dict[str, str]] = {
     "plain": {"USD": "1000"},
     "handy": {"USD": "2000"},
     "keeper": {"USD": "1000", "BTC": "0.5", "SOL": "20", "DOGE": "5000"},
     "small": {"USD": "60"},
     "large": {"USD": "25000"},
+    "named": {"USD": "3000"},
 }
 _MASTER_DOLLARS = Decimal(100_000)
 #: A pause of an account lasts 300 s at most; this is how long everything gets to come to rest, seconds.
@@ -72,6 +74,10 @@ def _of_a_master(fate: Fate) -> Fate:
         shown_after_s=0.0 if at_once else fate.shown_after_s,
         done_after_s=0.0 if at_once else fate.done_after_s,
     )
+
+
+def _has_unique_names(account: AccountId) -> bool:
+    return account.name == "named"
 
 
 def _ledger_folder() -> str | None:
@@ -128,7 +134,7 @@ class CopyTrading(RuleBasedStateMachine):
         for user in self.users:
             balances[user] = {code: Decimal(amount) for code, amount in USERS[user.name].items()}
         settings = [UserSettings.model_validate({"user_id": name, "venue": "kraken"}) for name in names]
-        self.world = World(clock, Venue(clock, balances), settings, self._new_ledger())
+        self.world = World(clock, Venue(clock, balances, _has_unique_names), settings, self._new_ledger())
         self.checks = Checks(self.world.venue, self.world.ledger_file, self._problems)
         self.world.plans = self.checks.planned
         for user in self.users:

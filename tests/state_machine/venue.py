@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
 
@@ -16,6 +16,7 @@ from tests.state_machine.clock import WorldClock
 from tests.state_machine.fates import Fate, Way
 
 FEE_RATE = Decimal("0.0026")
+_NO_DEADLINE_TIMES = 4
 _SMALLEST = Decimal("0.00000001")
 
 
@@ -103,7 +104,10 @@ class Trouble:
 
 
 class Venue:
-    """Books, prices, and orders on their way. The client order id is a key to look up by, and not unique.
+    """Books, prices, and orders on their way.
+
+    The client order id is a key to look up by, and not unique; but for those accounts that are at a venue of the other
+    kind: there a second order of one name is the first one, and no order has a deadline.
 
     Attributes:
         orders: all that were ever booked, in that order.
@@ -112,8 +116,14 @@ class Venue:
         troubles: accounts whose reads fail.
     """
 
-    def __init__(self, clock: WorldClock, balances: Mapping[AccountId, Mapping[str, Decimal]]) -> None:
+    def __init__(
+        self,
+        clock: WorldClock,
+        balances: Mapping[AccountId, Mapping[str, Decimal]],
+        unique_names: Callable[[AccountId], bool] = lambda _: False,
+    ) -> None:
         self._clock = clock
+        self.unique_names = unique_names
         start = clock.monotonic_ns()
         self._balances = {account: [(start - 10**12, dict(amounts))] for account, amounts in balances.items()}
         self._travelling: list[_Travelling] = []
@@ -132,7 +142,9 @@ class Venue:
     def submit(self, order: MarketOrder, fate: Fate, deadline_ns: int) -> VenueOrder | None:
         """A request leaves the bot; what the venue booked at once."""
         if fate.way is Way.LATE:
-            lands_ns = self.now_ns + int(fate.lands_after_s * 1e9)
+            # Without a deadline an exit may land after it went out again.
+            times = _NO_DEADLINE_TIMES if self.unique_names(order.account) and order.side is Side.SELL else 1
+            lands_ns = self.now_ns + int(fate.lands_after_s * times * 1e9)
             self._travelling.append(_Travelling(lands_ns, deadline_ns, order.account, order, fate))
         if fate.way not in (Way.ANSWERED, Way.ANSWER_LOST):
             return None
@@ -145,10 +157,14 @@ class Venue:
         for one in sorted(self._travelling, key=lambda one: one.lands_ns):
             if one.lands_ns <= now_ns:
                 self._travelling.remove(one)
-                if one.lands_ns <= one.deadline_ns:
+                if one.lands_ns <= one.deadline_ns or self.unique_names(one.account):
                     self._book(one.order, one.fate, one.lands_ns)
 
     def _book(self, order: MarketOrder, fate: Fate, at_ns: int) -> VenueOrder | None:
+        if self.unique_names(order.account):
+            same = (one for one in self.orders if (one.account, one.name) == (order.account, order.client_order_id))
+            if (known := next(same, None)) is not None:
+                return known
         instrument = INSTRUMENTS[order.symbol]
         price = self.price(order.symbol, order.side, fate.slip)
         fills = self._fills(order, fate, price, at_ns)
