@@ -69,8 +69,9 @@ class Checks:
         for copy in copies:
             if copy.side is Side.BUY and isinstance(copy.decision, Sized):
                 # What is on its way is counted as sized, and a sale may bring less.
-                truly = self._venue.held_lately(copy.account, "USD", self._balance_age_s(copy.account))
-                truly += self._open_sales(copy.account)
+                age_s = self._balance_age_s(copy.account)
+                truly = self._venue.held_lately(copy.account, "USD", age_s)
+                truly += self._open_sales(copy.account) + self._venue.sold_lately(copy.account, age_s)
                 if copy.balance > truly * _SLACK or copy.decision.quote_value > copy.balance * _TENTH:
                     self._unpayable.append(f"{copy} with {truly} USD")
 

@@ -259,6 +259,12 @@ class Venue:
         before = [amounts for at_ns, amounts in self._balances[account] if at_ns < since_ns][-1:]
         return max(amounts.get(code, ZERO) for amounts in before + lately)
 
+    def sold_lately(self, account: AccountId, within_s: float) -> Decimal:
+        """What the account's sales of the last seconds brought: balances from before them do not have it."""
+        since_ns = self.now_ns - int(within_s * 1e9)
+        mine = (one for one in self.orders if one.account == account and one.side is Side.SELL)
+        return sum((one.cost for one in mine if one.landed_ns > since_ns), ZERO)
+
     def holds(self, account: AccountId) -> dict[str, Decimal]:
         """The balances as they are."""
         return self._balances[account][-1][1]
