@@ -50,8 +50,8 @@ def make_app() -> typer.Typer:
 
 def main() -> None:
     """Run one command; an error is one line on standard error and an exit code, never a traceback."""
-    when_asked_to_end(break_off)
     try:
+        when_asked_to_end(break_off)
         make_app()(prog_name="bot.py")
     except SettingsError as error:
         _give_up(error, BAD_SETTINGS)

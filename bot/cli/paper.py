@@ -114,7 +114,9 @@ def variables_for(
         "KRAKEN_TIER": "Pro",
     }
     for master in masters:
-        variables |= _keys(master["venue"].upper(), master)
+        # Kraken's master has an older name too; this one wins over it.
+        name = "KRAKEN_MASTER" if master["venue"] == BrokerType.KRAKEN else master["venue"].upper()
+        variables |= _keys(name, master)
     for user in users:
         variables |= _keys(f"{user['venue'].upper()}_USER_{user['name'].upper()}", user)
     return variables

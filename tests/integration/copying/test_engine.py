@@ -481,7 +481,8 @@ def test_a_buy_that_grew_too_old_while_the_ledger_was_away_is_dropped(make_house
         with held_exclusively(house.data / "ledger.sqlite3"):
             copying = thread.submit(house.system.copy_signal, signal)
             with pytest.raises(TimeoutError):
-                copying.result(6)
+                # A commit is waited for, for five seconds; then the signal is planned anew.
+                copying.result(9)
         copies = by_user(copying.result(PATIENCE_S))
 
     assert {copy.state for copy in copies.values()} == {OrderState.EXPIRED}

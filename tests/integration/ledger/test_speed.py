@@ -15,8 +15,9 @@ from bot.runtime.clock import SystemClock
 from tests.unit.ledger.builders import copies_for, order_of, signal_of, users
 
 
+# Twice what it takes: other tests run beside it. One commit a user would take seconds.
 @pytest.mark.benchmark
-@pytest.mark.parametrize(("followers", "at_most_ms"), [(100, 30), (500, 90)])
+@pytest.mark.parametrize(("followers", "at_most_ms"), [(100, 60), (500, 180)])
 def test_a_plan_is_committed_in_milliseconds(url: str, followers: int, at_most_ms: float) -> None:
     accounts, took = users(followers), []
     with Ledger(url, SystemClock()) as ledger:
