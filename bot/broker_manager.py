@@ -7,18 +7,42 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
 
 from bot.brokers.base import BaseBroker, BrokerOptions, BrokerPorts
-from bot.brokers.kraken.broker import KrakenBroker
 from bot.domain.enums import AccountType, BrokerType
 from bot.domain.ids import AccountId
 from bot.settings.users import UserSettings
 
-__all__ = ["AccountType", "BaseBroker", "BrokerManager", "BrokerOptions", "BrokerPorts", "BrokerType", "KrakenBroker"]
+if TYPE_CHECKING:
+    from bot.brokers.alpaca.broker import AlpacaBroker
+    from bot.brokers.coinbase.broker import CoinbaseBroker
+    from bot.brokers.kraken.broker import KrakenBroker
+
+__all__ = [
+    "AccountType",
+    "AlpacaBroker",
+    "BaseBroker",
+    "BrokerManager",
+    "BrokerOptions",
+    "BrokerPorts",
+    "BrokerType",
+    "CoinbaseBroker",
+    "KrakenBroker",
+]
 
 #: Accounts that connect at the same time; more would only queue for the interpreter and the public rate limit.
 _CONNECTING_AT_ONCE = 32
+
+
+def __getattr__(name: str) -> Any:
+    # A venue's broker, when it is asked for: one SDK takes a second to load, and most processes need one venue.
+    for venue in BrokerType:
+        if name == f"{venue.capitalize()}Broker":
+            return getattr(import_module(f"bot.brokers.{venue}.broker"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from bot.broker_manager import BrokerManager
+from bot import broker_manager
+from bot.broker_manager import BaseBroker, BrokerManager, BrokerType
 from tests.fakes.trace import PATIENCE_S
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -133,3 +134,12 @@ BrokerManager().connect(30, give_up, [Hung(), Well()])
     )
     assert "KeyboardInterrupt" in ended.stderr
     assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize("venue", sorted(BrokerType))
+def test_the_broker_of_every_venue_is_at_the_front_door_and_loaded_when_it_is_asked_for(venue: BrokerType) -> None:
+    kind = getattr(broker_manager, f"{venue.capitalize()}Broker")
+    assert issubclass(kind, BaseBroker)
+    assert kind.venue is venue
+    with pytest.raises(AttributeError, match="BinanceBroker"):
+        broker_manager.BinanceBroker  # noqa: B018
