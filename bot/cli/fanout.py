@@ -26,7 +26,7 @@ from bot.domain.enums import BrokerType, Side, SizeType
 from bot.kraken_copy_trading import front_door_switches
 from bot.settings.env import load_settings
 
-_MASTER_USD, _USER_USD, _TRADE_USD = "100000", "1000", "1000"
+_MASTER_USD, _USER_USD, _TRADE_USD = "100000", "1000", "1500"
 _SYMBOL, _PAIR, _VOLUME = "BTC-USD", "XBTUSD", "0.0001"
 
 _BOT, _KRAKENEX, _LIBCURL = "the bot", "bare krakenex, one thread an account", "bare libcurl, one thread an account"
