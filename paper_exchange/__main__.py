@@ -58,7 +58,7 @@ def main(
 
     When all ports listen, one line of JSON on stdout says where:
 
-    {"ready": true, "kraken_url": "http://...", "coinbase_url": "http://...", "control_url": "http://..."}
+    {"ready": true, "kraken_url": "http://...", "kraken_ws_url": "ws://...", "control_url": "http://..."}
 
     Logs go to stderr. Open accounts with POST /accounts at the control URL.
     The answer holds their API keys; give them to a client of the venue with the venue's URL.

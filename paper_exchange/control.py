@@ -15,8 +15,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from paper_exchange.control_models import MarketChange, NewFault, SettingsChange
-from paper_exchange.control_rows import fault_row, market_row, order_row, request_row, trade_row
+from paper_exchange.control_hand import cancel_by_hand, place_by_hand
+from paper_exchange.control_models import MarketChange, NewFault, NewOrder, SettingsChange, SocketTrouble
+from paper_exchange.control_rows import fault_row, market_row, order_row, request_row, socket_row, trade_row
+from paper_exchange.control_sockets import trouble
 from paper_exchange.core.accounts import Account
 from paper_exchange.core.bodies import NewAccount
 from paper_exchange.core.faults import DEFAULT_SECONDS, Fault
@@ -52,6 +54,9 @@ class Control:
                 Route("/settings", self._settings, methods=["GET", "PATCH"]),
                 Route("/faults", self._faults, methods=["GET", "POST", "DELETE"]),
                 Route("/faults/{fault_id:int}", self._fault, methods=["DELETE"]),
+                Route("/orders", self._orders, methods=["POST"]),
+                Route("/orders/{order_id}", self._order, methods=["DELETE"]),
+                Route("/sockets", self._sockets, methods=["GET", "POST", "DELETE"]),
                 Route("/market", self._market),
                 Route("/market/hold", self._hold, methods=["POST"]),
                 Route("/market/release", self._release, methods=["POST"]),
@@ -216,6 +221,34 @@ class Control:
         if not self._all_faults.clear(fault_id):
             raise HTTPException(404, f"no fault {fault_id}")
         return _json({"cleared": 1})
+
+    async def _orders(self, request: Request) -> Response:
+        wanted = await _read(request, NewOrder)
+        venue, account = self._named(wanted.account)
+        return _json(order_row(account, _validated(lambda: place_by_hand(venue.exchange, account, wanted))))
+
+    async def _order(self, request: Request) -> Response:
+        venue, account, order = self._order_named(request.path_params["order_id"])
+        _validated(lambda: cancel_by_hand(venue.exchange, account, order))
+        return _json(order_row(account, order))
+
+    def _order_named(self, order_id: str) -> tuple[Venue, Account, Order]:
+        for venue in self._venues.values():
+            for account in venue.exchange.accounts.values():
+                if order_id in account.orders:
+                    return venue, account, account.orders[order_id]
+        raise HTTPException(404, f"no order {order_id}")
+
+    async def _sockets(self, request: Request) -> Response:
+        all_sockets = [(venue.name, venue.exchange.sockets) for venue in self._chosen(request)]
+        if request.method == "GET":
+            return _json([socket_row(name, wire) for name, sockets in all_sockets for wire in sockets.open])
+        if request.method == "DELETE":
+            for _, sockets in all_sockets:
+                sockets.heal()
+            return _json({"cleared": True})
+        wanted = await _read(request, SocketTrouble)
+        return _json({"struck": sum(trouble(sockets, wanted) for _, sockets in all_sockets)})
 
     async def _market(self, request: Request) -> Response:
         venue = self._venue(request.query_params.get("venue", _FIRST))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated
+from enum import StrEnum
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from paper_exchange.core.bodies import Amount, Body, Positive, Share
 from paper_exchange.core.faults import FaultKind, FaultMoment
 from paper_exchange.core.instruments import TradingStatus
+from paper_exchange.core.orders import OrderType, Side
 from paper_exchange.core.settings import DuplicateAnswer, SystemStatus
 
 
@@ -46,6 +48,38 @@ class NewFault(Body):
     probability: Annotated[float, Field(ge=0, le=1)] = 1.0
     text: str | None = None
     fraction: Share = Decimal("0.5")
+
+
+class NewOrder(Body):
+    """An order that the account's owner places by hand; `volume` in base, `price` for limit orders only."""
+
+    account: str
+    symbol: str
+    side: Side
+    type: Literal[OrderType.MARKET, OrderType.LIMIT]
+    volume: Positive
+    price: Positive | None = None
+    client_order_id: str | None = None
+
+
+class SocketTroubleKind(StrEnum):
+    """What happens to WebSocket connections; `docs/paper_exchange.md` says what each does."""
+
+    SILENCE = "silence"
+    DROP = "drop"
+    SKIP = "skip"
+    REPEAT = "repeat"
+    DELAY = "delay"
+    REFUSE = "refuse"
+
+
+class SocketTrouble(Body):
+    """A trouble of connections: of an account, a pattern of accounts, or all; `seconds` null is for good."""
+
+    kind: SocketTroubleKind
+    account: str | None = None
+    seconds: Annotated[float, Field(ge=0)] | None = None
+    count: Annotated[int, Field(ge=1)] = 1
 
 
 class MarketChange(Body):

@@ -10,6 +10,7 @@ from paper_exchange.core.faults import Fault
 from paper_exchange.core.journal import Request
 from paper_exchange.core.market import Quote
 from paper_exchange.core.orders import Order, Trade
+from paper_exchange.core.sockets import Wire
 
 
 def order_row(account: Account, order: Order) -> dict[str, Any]:
@@ -104,4 +105,16 @@ def market_row(quote: Quote) -> dict[str, Any]:
         "minimum_cost": instrument.minimum_cost,
         "price_step": instrument.price_step,
         "size_step": instrument.size_step,
+    }
+
+
+def socket_row(venue: str, wire: Wire) -> dict[str, Any]:
+    """An open WebSocket connection: whom it tells what, with the last number of each channel."""
+    return {
+        "id": wire.number,
+        "venue": venue,
+        "accounts": sorted(wire.accounts),
+        "channels": wire.channels,
+        "sent": wire.sent,
+        "silent": wire.silent_for_s > 0,
     }

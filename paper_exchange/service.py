@@ -20,6 +20,7 @@ import uvloop
 
 from paper_exchange.control import Control
 from paper_exchange.core.http import Connection
+from paper_exchange.core.sockets import SocketConnection
 from paper_exchange.core.venue import Venue
 
 _KEEP_ALIVE_S = 300
@@ -63,7 +64,7 @@ async def _run(
     host: str,
     parent: int | None,
 ) -> None:
-    servers = [(_Server(_config(venue.app(), http=Connection)), listening[name]) for name, venue in venues.items()]
+    servers = [(_Server(_venue_config(venue)), listening[name]) for name, venue in venues.items()]
     servers.append((_Server(_config(Control(venues).app())), control))
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -73,7 +74,7 @@ async def _run(
         await asyncio.sleep(_START_CHECK_S)
     background = [asyncio.create_task(job) for job in _jobs(venues, parent, stopping)]
     _calm_the_collector()
-    _say_ready(host, listening, control)
+    _say_ready(host, venues, listening, control)
     await stopping.wait()
     for job in background:
         job.cancel()
@@ -126,11 +127,18 @@ def _is_running(pid: int) -> bool:
     return True
 
 
-def _config(app: Any, http: Any = "httptools") -> uvicorn.Config:
+def _venue_config(venue: Venue) -> uvicorn.Config:
+    return _config(venue.app(), http=Connection, ws="none" if venue.socket_path is None else SocketConnection)
+
+
+def _config(app: Any, http: Any = "httptools", ws: Any = "none") -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=http,
-        ws="none",
+        ws=ws,
+        # A silent connection must be silent: neither pings of the protocol nor their time-out.
+        ws_ping_interval=None,
+        ws_per_message_deflate=False,
         lifespan="off",
         log_config=None,
         log_level="critical",
@@ -159,9 +167,14 @@ def _calm_the_collector() -> None:
     gc.set_threshold(20_000, 50, 1_000_000)
 
 
-def _say_ready(host: str, listening: Mapping[str, socket.socket], control: socket.socket) -> None:
+def _say_ready(
+    host: str, venues: Mapping[str, Venue], listening: Mapping[str, socket.socket], control: socket.socket
+) -> None:
     shown = f"[{host}]" if ":" in host else host
     urls = {f"{name}_url": f"http://{shown}:{tcp.getsockname()[1]}" for name, tcp in listening.items()}
+    for name, venue in venues.items():
+        if venue.socket_path is not None:
+            urls[f"{name}_ws_url"] = urls[f"{name}_url"].replace("http", "ws", 1) + venue.socket_path
     ready = {"ready": True, **urls, "control_url": f"http://127.0.0.1:{control.getsockname()[1]}"}
     sys.stdout.write(json.dumps(ready) + "\n")
     sys.stdout.flush()

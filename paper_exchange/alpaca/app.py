@@ -7,7 +7,7 @@ from decimal import Decimal
 from paper_exchange.alpaca.errors import endpoint_not_found
 from paper_exchange.alpaca.routes import find
 from paper_exchange.alpaca.venue import Alpaca, AlpacaCall, failure
-from paper_exchange.core.http import Scope
+from paper_exchange.core.asgi import Scope
 from paper_exchange.core.reply import Reply
 
 _TEXT = {b"apca-api-key-id": "api_key", b"apca-api-secret-key": "api_secret"}

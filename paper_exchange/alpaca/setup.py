@@ -13,10 +13,11 @@ from paper_exchange.alpaca.keys import AlpacaIdentifiers, KeyRing
 from paper_exchange.alpaca.routes import NAMES
 from paper_exchange.alpaca.venue import NAME, Alpaca
 from paper_exchange.core.accounts import Account
+from paper_exchange.core.asgi import Application
 from paper_exchange.core.bodies import AccountChange, NewAccount
 from paper_exchange.core.exchange import Exchange
 from paper_exchange.core.funds import FeeIn
-from paper_exchange.core.http import Application, Door
+from paper_exchange.core.http import Door
 from paper_exchange.core.settings import Settings
 from paper_exchange.core.venue import change_account, check_assets, describe, open_account
 from paper_exchange.core.world import World
@@ -33,6 +34,7 @@ class AlpacaVenue:
     change_body: type[AccountChange] = AccountChange
     calls = NAMES
     fault_kinds = FAULT_KINDS
+    socket_path: str | None = None
 
     def __init__(self, alpaca: Alpaca) -> None:
         self._alpaca = alpaca

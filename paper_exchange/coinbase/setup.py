@@ -14,10 +14,11 @@ from paper_exchange.coinbase.keys import Algorithm, ApiKey, KeyRing, public_key
 from paper_exchange.coinbase.routes import BY_NAME
 from paper_exchange.coinbase.venue import NAME, Coinbase
 from paper_exchange.core.accounts import Account
+from paper_exchange.core.asgi import Application
 from paper_exchange.core.bodies import AccountChange, NewAccount
 from paper_exchange.core.exchange import Exchange
 from paper_exchange.core.faults import FaultKind
-from paper_exchange.core.http import Application, Door
+from paper_exchange.core.http import Door
 from paper_exchange.core.settings import Settings
 from paper_exchange.core.venue import change_account, check_assets, describe, open_account
 from paper_exchange.core.world import World
@@ -51,6 +52,7 @@ class CoinbaseVenue:
     change_body: type[AccountChange] = CoinbaseAccountChange
     calls = frozenset(BY_NAME)
     fault_kinds = frozenset(FaultKind) - {FaultKind.INVALID_NONCE}
+    socket_path: str | None = None
 
     def __init__(self, coinbase: Coinbase) -> None:
         self._coinbase = coinbase

@@ -23,8 +23,8 @@ from paper_exchange.coinbase.errors import (
 from paper_exchange.coinbase.instruments import Catalogue
 from paper_exchange.coinbase.keys import LOGICAL_HOST, ApiKey, KeyRing, token_key_name, verify
 from paper_exchange.coinbase.routes import BY_NAME, find
+from paper_exchange.core.asgi import Scope
 from paper_exchange.core.exchange import Exchange
-from paper_exchange.core.http import Scope
 from paper_exchange.core.limits import Counter
 from paper_exchange.core.reply import Reply
 from paper_exchange.core.settings import SystemStatus

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from paper_exchange.core.funds import paid_asset
 from paper_exchange.core.orders import LIVE, ZERO, Order, OrderState, Trade
@@ -22,6 +22,16 @@ class LedgerEntry(NamedTuple):
     amount: Decimal
     fee: Decimal
     balance: Decimal
+
+
+class Watcher(Protocol):
+    """Is told what happens in an account while it happens; it must not wait, and nothing that it does may fail."""
+
+    def order_moved(self, order: Order) -> None:
+        """An order has a new state, the last of `order.states`."""
+
+    def balance_changed(self, entry: LedgerEntry) -> None:
+        """A change of a balance was booked."""
 
 
 class Account:
@@ -43,6 +53,7 @@ class Account:
         self.ended_orders: list[Order] = []
         self.orders_by_client_id: dict[str, list[Order]] = {}
         self.trades: list[Trade] = []
+        self.watchers: list[Watcher] = []
 
     def available(self, asset: str) -> Decimal:
         """What an order may use: the balance less what live orders hold."""
@@ -54,7 +65,10 @@ class Account:
         """Books one change of a balance; the fee is taken off on top of the amount."""
         balance = self.balances.get(asset, ZERO) + amount - fee
         self.balances[asset] = balance
-        self.entries.append(LedgerEntry(entry_id, reference, time, kind, asset, amount, fee, balance))
+        entry = LedgerEntry(entry_id, reference, time, kind, asset, amount, fee, balance)
+        self.entries.append(entry)
+        for watcher in self.watchers:
+            watcher.balance_changed(entry)
 
     def add_order(self, order: Order) -> None:
         """Takes in a new order; it is live until `follow` sees it end."""
@@ -82,6 +96,8 @@ class Account:
         if state.status not in LIVE:
             del self.live_orders[order.order_id]
             self.ended_orders.append(order)
+        for watcher in self.watchers:
+            watcher.order_moved(order)
 
     def balances_at(self, horizon: float | None) -> dict[str, Decimal]:
         """The balances as trades had left them at a unix time; no horizon means now. Deposits show at once."""

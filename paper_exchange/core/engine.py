@@ -126,6 +126,7 @@ class Engine:
         Raises InsufficientFunds; then the order is as before.
         """
         ticket, old = order.ticket, order.state
+        changed = old._replace(time=self._clock.now(), amendments=old.amendments + 1)
         before = ticket.volume, ticket.limit_price, ticket.trigger_price
         ticket.volume, ticket.limit_price, ticket.trigger_price = volume, limit_price, trigger_price
         if old.status is OrderStatus.OPEN:
@@ -136,10 +137,10 @@ class Engine:
             if held - old.held > account.available(paid_asset(ticket)):
                 ticket.volume, ticket.limit_price, ticket.trigger_price = before
                 raise InsufficientFunds
-            account.follow(order, old._replace(time=self._clock.now(), held=held))
+            account.follow(order, changed._replace(held=held))
             self._match(account, order, maker=False)
         else:
-            account.follow(order, old._replace(time=self._clock.now()))
+            account.follow(order, changed)
             self._trigger(account, order, self._market.quotes[ticket.instrument.symbol].last)
 
     def expire(self) -> None:

@@ -13,6 +13,7 @@ from paper_exchange.core.instruments import Instrument
 from paper_exchange.core.market import Market
 from paper_exchange.core.orders import Identifiers, Order, Ticket
 from paper_exchange.core.settings import Settings
+from paper_exchange.core.sockets import Sockets
 from paper_exchange.core.world import World, later
 
 _WHOLE = Decimal(1)
@@ -39,6 +40,7 @@ class Exchange:
         self.faults = world.faults
         self.journal = world.journal
         self.settings = settings
+        self.sockets = Sockets()
         self.identifiers = identifiers
         self.instruments = instruments
         prices = world.choose_prices(instruments, first_prices, world.started_at)

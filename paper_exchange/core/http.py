@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from paper_exchange.core import fault_effects
+from paper_exchange.core.asgi import Application, Receive, Scope, Send, reset
 from paper_exchange.core.exchange import Exchange
 from paper_exchange.core.fault_effects import FaultAnswers
 from paper_exchange.core.faults import Fault, FaultMoment
 from paper_exchange.core.journal import Request
 from paper_exchange.core.reply import Reply
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
-
 _CONNECTION = "paper_exchange.connection"
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class Connection(HttpToolsProtocol):
@@ -75,17 +67,25 @@ class Protocolled(Protocol[CallT]):
 
 
 class Door(Generic[CallT]):
-    """Serves one venue: journal, latency, faults, then the call itself."""
+    """Serves one venue: journal, latency, faults, then the call itself.
 
-    def __init__(self, venue: Protocolled[CallT], answers: FaultAnswers[CallT]) -> None:
+    `sockets` takes the WebSocket connections, of which no latency and no fault of calls is known.
+    """
+
+    def __init__(
+        self, venue: Protocolled[CallT], answers: FaultAnswers[CallT], sockets: Application | None = None
+    ) -> None:
         self._venue = venue
         self._answers = answers
         self._exchange = venue.exchange
+        self._sockets = sockets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         arrived_ns = time.monotonic_ns()
         if scope["type"] != "http":
+            if self._sockets is not None:
+                await self._sockets(scope, receive, send)
             return
         call = self._venue.read(scope)
         if isinstance(call, Reply):
@@ -128,7 +128,7 @@ class Door(Generic[CallT]):
         if fault_effects.hangs(fault) and fault.moment is FaultMoment.AFTER:
             await asyncio.sleep(fault.seconds)
         if fault_effects.resets(fault):
-            _reset(connection)
+            reset(connection)
             return
         reply = fault_effects.disguise(self._answers, fault, call, landed)
         if reply.error is not None:
@@ -161,11 +161,3 @@ async def _send(send: Send, reply: Reply) -> None:
     headers = [(b"content-type", reply.content_type), (b"content-length", b"%d" % len(body)), *reply.headers]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
-
-
-def _reset(connection: asyncio.Transport) -> None:
-    # Lingering for zero seconds makes the kernel send RST instead of FIN.
-    tcp = connection.get_extra_info("socket")
-    if tcp is not None:
-        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-    connection.abort()

@@ -58,7 +58,8 @@ class OrderState(NamedTuple):
     """An order as it stood from `time` (unix seconds) on.
 
     `executed` is in base, `cost` in quote, `fee` in the order's fee asset; `held` is what the order keeps back, in
-    quote for a buy and in base for a sell; `reason` says why it ended early.
+    quote for a buy and in base for a sell; `reason` says why it ended early; `amendments` counts the changes of its
+    terms.
     """
 
     time: float
@@ -68,6 +69,7 @@ class OrderState(NamedTuple):
     fee: Decimal = ZERO
     held: Decimal = ZERO
     reason: str | None = None
+    amendments: int = 0
 
 
 class Fill(NamedTuple):

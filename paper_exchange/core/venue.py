@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from paper_exchange.core.accounts import Account
+from paper_exchange.core.asgi import Application
 from paper_exchange.core.bodies import AccountChange, NewAccount
 from paper_exchange.core.exchange import Exchange
 from paper_exchange.core.faults import FaultKind
-from paper_exchange.core.http import Application
 
 
 class NameTaken(ValueError):
@@ -22,7 +22,8 @@ class Venue(Protocol):
 
     `account_body` and `change_body` are the models of what POST and PATCH of an account take: those of
     `paper_exchange.core.bodies`, or subclasses with the venue's own fields. `calls` are the names that a fault's
-    `method` and the journal use; `fault_kinds` what can happen there.
+    `method` and the journal use; `fault_kinds` what can happen there. `socket_path` is where the venue takes WebSocket
+    connections, `None` if it takes none.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Venue(Protocol):
     change_body: type[AccountChange]
     calls: frozenset[str]
     fault_kinds: frozenset[FaultKind]
+    socket_path: str | None
 
     def app(self) -> Application:
         """The ASGI application that speaks the venue's protocol."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from paper_exchange.core.http import Scope
+from paper_exchange.core.asgi import Scope
 from paper_exchange.core.reply import Reply
 from paper_exchange.kraken.errors import UNKNOWN_METHOD, KrakenError
 from paper_exchange.kraken.routes import PRIVATE, PUBLIC

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from functools import lru_cache
+
+import orjson
 
 VOLUME_DECIMALS = 8
 TICKER_DECIMALS = 5
@@ -36,6 +39,11 @@ def shortest(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def number(value: Decimal, decimals: int) -> orjson.Fragment:
+    """A JSON number with exactly so many decimals, as WebSocket messages have them: `0.00010000`, `80000.0`."""
+    return orjson.Fragment(fixed(value, decimals))
+
+
 def moment(value: float | None) -> float | int:
     """Unix seconds as a JSON number with at most microseconds; 0 for none."""
     return 0 if value is None else round(value, 6)
@@ -44,6 +52,11 @@ def moment(value: float | None) -> float | int:
 def iso(unix: float) -> str:
     """Like `2026-10-09T00:10:02Z`."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(unix))
+
+
+def rfc3339(unix: float) -> str:
+    """Like `2026-01-22T06:06:19.833306Z`."""
+    return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def rfc1123(unix: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from decimal import Decimal
 from typing import Any
 
@@ -12,11 +11,11 @@ from paper_exchange.kraken.calls import PrivateCall, Result
 from paper_exchange.kraken.errors import UNKNOWN_ASSET, UNKNOWN_PAIR, KrakenError, invalid_argument
 from paper_exchange.kraken.formats import fixed, floored, moment
 from paper_exchange.kraken.identifiers import TRADE_ID
+from paper_exchange.kraken.keys import TOKEN_SECONDS
 
 _PAGE = 50
 _MOST_LEDGERS = 20
 _MONEY_DECIMALS = 4
-_TOKEN_SECONDS = 900
 
 
 def balance(call: PrivateCall) -> Result:
@@ -104,9 +103,8 @@ def query_ledgers(call: PrivateCall) -> Result:
 
 
 def websockets_token(call: PrivateCall) -> Result:
-    """GetWebSocketsToken: a token in the right form; there is no websocket to use it on."""
-    digest = hashlib.sha256(f"{call.key.key}:{call.key.nonce}".encode()).hexdigest()
-    return {"token": digest[:43], "expires": _TOKEN_SECONDS}
+    """GetWebSocketsToken: a token for private channels, and the seconds in which it must be used."""
+    return {"token": call.key.make_token(call.exchange.clock.now()), "expires": TOKEN_SECONDS}
 
 
 def api_key_info(call: PrivateCall) -> Result:

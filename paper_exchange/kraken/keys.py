@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import secrets
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -38,11 +39,18 @@ DEFAULT_PERMISSIONS = (
     "query-ledger",
     "create-ws-token",
 )
+TOKEN_SECONDS = 900
+"""How long a WebSocket token may wait for its first use (Kraken REST docs, GetWebSocketsToken)."""
+_TOKEN_BYTES = 32
 
 
 @dataclass(slots=True, eq=False)
 class ApiKey:
-    """One key of one account. `nonce` is the highest accepted; `order_counters` are per symbol."""
+    """One key of one account.
+
+    `nonce` is the highest accepted; `order_counters` are per symbol; `tokens` are the WebSocket tokens with the unix
+    time of their end.
+    """
 
     account: Account
     key: str
@@ -56,6 +64,7 @@ class ApiKey:
     call_counter: Counter = field(default_factory=Counter)
     order_counters: dict[str, Counter] = field(default_factory=dict)
     secret_bytes: bytes = field(init=False)
+    tokens: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.secret_bytes = base64.b64decode(self.secret)
@@ -70,6 +79,13 @@ class ApiKey:
         if counter is None:
             counter = self.order_counters[symbol] = Counter()
         return counter
+
+    def make_token(self, now: float) -> str:
+        """A WebSocket token of 43 characters; forgets those that are over."""
+        self.tokens = {token: until for token, until in self.tokens.items() if until > now}
+        token = secrets.token_urlsafe(_TOKEN_BYTES)
+        self.tokens[token] = now + TOKEN_SECONDS
+        return token
 
     def take_nonce(self, nonce: int) -> None:
         """Accepts a nonce that is higher than all before, less the window; raises KrakenError otherwise."""
@@ -107,6 +123,13 @@ class KeyRing:
         if found is None or not found.account.enabled:
             raise KrakenError(INVALID_KEY)
         return found
+
+    def identify_token(self, token: str, now: float) -> ApiKey | None:
+        """The live key that made a WebSocket token which is not over yet."""
+        for key in self.by_key.values():
+            if key.tokens.get(token, now) > now:
+                return key if key.account.enabled else None
+        return None
 
     def _digest(self, name: str, purpose: str) -> bytes:
         return hashlib.sha512(f"paper:{self._seed}:{name}:{purpose}".encode()).digest()

@@ -9,10 +9,11 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from paper_exchange.core.accounts import Account
+from paper_exchange.core.asgi import Application
 from paper_exchange.core.bodies import AccountChange, NewAccount
 from paper_exchange.core.exchange import Exchange
 from paper_exchange.core.faults import FaultKind
-from paper_exchange.core.http import Application, Door
+from paper_exchange.core.http import Door
 from paper_exchange.core.settings import Settings
 from paper_exchange.core.venue import change_account, check_assets, describe, open_account
 from paper_exchange.core.world import World
@@ -24,6 +25,7 @@ from paper_exchange.kraken.keys import DEFAULT_PERMISSIONS, ApiKey, KeyRing, che
 from paper_exchange.kraken.limits import Tier
 from paper_exchange.kraken.routes import PRIVATE, PUBLIC
 from paper_exchange.kraken.venue import NAME, Kraken
+from paper_exchange.kraken.websocket.door import PATH, SocketDoor
 
 
 class KrakenAccount(NewAccount):
@@ -50,6 +52,7 @@ class KrakenVenue:
     change_body: type[AccountChange] = KrakenAccountChange
     calls = frozenset(PRIVATE) | frozenset(PUBLIC)
     fault_kinds = frozenset(FaultKind)
+    socket_path: str | None = PATH
 
     def __init__(self, kraken: Kraken) -> None:
         self._kraken = kraken
@@ -57,8 +60,8 @@ class KrakenVenue:
         self.exchange = kraken.exchange
 
     def app(self) -> Application:
-        """Kraken's REST API."""
-        return Door(KrakenProtocol(self._kraken), KrakenFaultAnswers(self._kraken))
+        """Kraken's REST API and its private WebSocket."""
+        return Door(KrakenProtocol(self._kraken), KrakenFaultAnswers(self._kraken), SocketDoor(self._kraken))
 
     def check_account(self, wanted: NewAccount) -> None:
         """Raises ValueError for an unknown asset or permission, a used key, or a secret that is not base64."""
@@ -91,7 +94,7 @@ class KrakenVenue:
         return {"name": account.name, "venue": NAME, "api_key": key.key, "api_secret": key.secret}
 
     def describe_account(self, account: Account) -> dict[str, Any]:
-        """With permissions, the highest nonce, the call counter now, nonce window and tier."""
+        """With permissions, the highest nonce, the call counter now, nonce window, tier and number of subscriptions."""
         key = self._keys.by_account[account.name]
         return describe(self.exchange, account) | {
             "permissions": sorted(key.permissions),
@@ -99,6 +102,7 @@ class KrakenVenue:
             "counter": key.call_level(),
             "nonce_window": key.nonce_window,
             "tier": key.tier,
+            "subscriptions": len(account.watchers),
         }
 
     def change_account(self, account: Account, change: AccountChange) -> None:

@@ -1,0 +1,1 @@
+"""Kraken's private WebSocket v2."""
