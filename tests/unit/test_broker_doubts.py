@@ -572,3 +572,55 @@ def test_a_barred_account_is_barred_whatever_else_it_waits_for(user: StillStage)
     with pytest.raises(AccountBarred):
         user.broker.refresh_balances(PATIENCE_S)
     assert "EAPI:Invalid key" in user.broker.status
+
+
+# -- names that are unique for good ---------------------------------------------------------------------------------
+
+
+def sent_twice(make: Make, first: Exception, found: Any) -> tuple[StillStage, MarketOrder]:
+    """One name is sent, and again; the second one is refused, since the first took all there was."""
+    stage = make(TANIA)
+    stage.broker.names_are_unique_for_good = True  # type: ignore[misc]
+    order = stage.order()
+    stage.broker.submits.extend([first, VenueRejected("insufficient balance for BTC")])
+    stage.broker.finds.extend([None] * 3 if isinstance(first, VenueUnclear) else [])
+    stage.send(order)
+    stage.pass_time(20)
+    stage.broker.resume(0)
+    stage.broker.finds.append(found)
+    stage.send(replace(order, attempt=2) if isinstance(first, VenueUnclear) else order)
+    stage.pass_time(1)
+    return stage, order
+
+
+@pytest.mark.parametrize("first", [LOST, RateLimited("HTTP 429", 1.0)], ids=["lost", "429"])
+def test_a_refusal_of_the_second_order_of_a_name_is_none_where_the_first_one_is_there(
+    make: Make, first: Exception
+) -> None:
+    stage, order = sent_twice(make, first, "O-1")
+    outcome, state = stage.journalled()[-1]
+    assert (outcome, state) == (Accepted(VenueOrderId("O-1")), OrderState.ACCEPTED)
+    assert [one.client_order_id for one in stage.sent()] == [order.client_order_id] * 2
+
+
+@pytest.mark.parametrize("first", [LOST, RateLimited("HTTP 429", 1.0)], ids=["lost", "429"])
+def test_it_stays_a_refusal_where_the_first_one_is_not_there(make: Make, first: Exception) -> None:
+    stage, _ = sent_twice(make, first, None)
+    outcome, _ = stage.journalled()[-1]
+    assert outcome == Rejected("insufficient balance for BTC")
+
+
+def test_it_is_in_doubt_where_that_cannot_be_asked(make: Make) -> None:
+    stage, _ = sent_twice(make, RateLimited("HTTP 429", 1.0), LOST)
+    assert stage.journalled()[-1][1] is OrderState.UNKNOWN
+    assert stage.broker.in_doubt("BTC-USD")
+
+
+def test_the_first_order_of_a_name_that_is_refused_costs_no_question(make: Make) -> None:
+    stage = make(TANIA)
+    stage.broker.names_are_unique_for_good = True  # type: ignore[misc]
+    stage.broker.submits.append(VenueRejected("insufficient balance for BTC"))
+    stage.send(stage.order())
+    stage.pass_time(1)
+    assert stage.trace.count("venue.find") == 0
+    assert isinstance(stage.journalled()[-1][0], Rejected)

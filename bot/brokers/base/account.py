@@ -54,6 +54,8 @@ class Account(VenueSteps):
         # Sent and not answered; accepted and without a fill yet.
         self._in_flight: dict[str, OpenOrder] = {}
         self._unconfirmed: dict[str, tuple[MarketOrder, VenueOrderId, OrderObserver]] = {}
+        # Names under which something was sent that may still be taken; kept where names are unique for good.
+        self._sent_before: set[str] = set()
         # Orders of an earlier process: the balances may hold their fills already.
         self._taken_up: set[str] = set()
         # Of those, what has its fill, and whether it is counted: the venue's balances held it before, or did not.

@@ -159,7 +159,7 @@ class BaseBroker(Leading):
         order, observer = one.order, one.observer
         if order is not planned:
             self._ports.journal.resized(order)
-        outcome = self._submit(order, call.order_id)
+        outcome = self._unless_there(order, self._submit(order, call.order_id))
         crash.reached("master order answered" if self.account_type is AccountType.MASTER else "order answered")
         if isinstance(outcome, Unknown):
             self._foretell(order, comes=False)

@@ -12,7 +12,7 @@ from bot.domain.enums import OrderState
 from bot.domain.errors import RateLimited, VenueError
 from bot.domain.ids import VenueOrderId
 from bot.domain.orders import MarketOrder
-from bot.domain.outcomes import Accepted, Rejected, Unknown
+from bot.domain.outcomes import Accepted, Outcome, Rejected, Unknown
 from bot.domain.ports import OrderObserver
 from bot.runtime import crash
 
@@ -106,6 +106,32 @@ class Doubts(Listing):
             self._lane.later(lambda: self._look_up(one), self._look_pause(one))
         else:
             self._looked(one, order_id, asked_at_ns)
+
+    def _unless_there(self, order: MarketOrder, outcome: Outcome) -> Outcome:
+        """The outcome; a refusal of a name that was sent before may be of the second order of that name alone.
+
+        The first one may have taken the very coins or the money that the second one lacks. Where names are unique for
+        good the venue is asked for it.
+        """
+        if not self.names_are_unique_for_good:
+            return outcome
+        name = order.client_order_id
+        if isinstance(outcome, Accepted):
+            self._sent_before.discard(name)
+            return outcome
+        if isinstance(outcome, Unknown) or outcome.not_now:
+            self._sent_before.add(name)
+            return outcome
+        if not outcome.sent or not (order.attempt > 1 or name in self._sent_before):
+            return outcome
+        try:
+            order_id = self._ask(lambda: self._venue_find(order))
+        except VenueError as error:
+            return Unknown(f"{outcome.reason}; whether an earlier one of its name is there is not known: {error}")
+        except Exception as error:
+            _log.exception("%s: the answer about order %s cannot be read", self.account, name)
+            return Unknown(f"{outcome.reason}; {type(error).__name__}")
+        return outcome if order_id is None else Accepted(order_id)
 
     def _look_up_delay(self) -> float:
         if not self.connected:
