@@ -164,6 +164,22 @@ def test_where_buys_are_sized_in_quote_the_signal_is_too_and_a_sale_is_not(maste
     assert [order.quote_value for order in master.sent()][:2] == [bought.size, by_coins.size]
 
 
+def test_the_signal_of_an_order_whose_symbol_is_not_listed_any_more_is_emitted_all_the_same(
+    master: BrokerStage,
+) -> None:
+    master.hold(BTC="0.5")
+
+    def delisted(_: Any) -> str:
+        master.broker.instruments = {}
+        return "O-1"
+
+    for side in ("buy", "sell"):
+        master.broker.instruments = {BTC.symbol: BTC}
+        master.broker.submits.append(delisted)
+        assert master.place(side, "0.01")
+    assert [signal.side for signal in master.fakes.sink.signals] == [Side.BUY, Side.SELL]
+
+
 def test_what_is_sized_in_quote_may_take_the_last_dollar_for_its_fee_is_inside(master: BrokerStage) -> None:
     master.broker.instruments = {BTC.symbol: replace(BTC, quote_step=Decimal("0.01"))}
     assert master.place("buy", 10_000, "quote")

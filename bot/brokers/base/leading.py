@@ -95,9 +95,7 @@ class Leading(Doubts):
             announcer.not_emitted(order, f"{type(error).__name__}: {error}")
 
     def _signal_of(self, order: MarketOrder, order_id: str = "", answered_ns: int = 0) -> TradeSignal:
-        # Where a buy is sized in quote, the quantity is only what it would have bought.
-        instrument = self._venue_instrument(order.symbol)
-        in_quote = order.side is Side.BUY and instrument.quote_step is not None and order.quote_value > ZERO
+        in_quote = self._is_sized_in_quote(order)
         return TradeSignal(
             broker=self.venue,
             symbol=order.symbol,
@@ -115,3 +113,11 @@ class Leading(Doubts):
             answered_ns=answered_ns,
             made_ns=order.made_ns,
         )
+
+    def _is_sized_in_quote(self, order: MarketOrder) -> bool:
+        # The quantity is then only what it would have bought. No signal hangs on what the venue lists by now, least of
+        # all an exit's.
+        if order.side is Side.SELL or not order.quote_value:
+            return False
+        instrument = self.instrument(order.symbol)
+        return instrument is not None and instrument.quote_step is not None
