@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from bot.domain.enums import OrderState, Side
+from bot.domain.executions import Execution
 from bot.domain.ids import AccountId
 from bot.domain.orders import MarketOrder, OrderReport, OrderResult, Refused
 from bot.domain.outcomes import Outcome
@@ -100,3 +102,33 @@ class OrderObserver(Protocol):
 
     def settled(self, order: MarketOrder, report: OrderReport | None, state: OrderState) -> None:
         """Nothing more will happen by itself; ``report`` is None where nothing was placed."""
+
+
+class ExecutionListener(Protocol):
+    """Told, in a socket's thread, what trades on one account. Must return quickly and raise nothing."""
+
+    def listening(self) -> None:
+        """From now on every execution is told; what was before, and was not heard, has to be asked for."""
+
+    def executed(self, executions: Sequence[Execution]) -> None:
+        """These traded, oldest first; may repeat what was told before."""
+
+    def interrupted(self, reason: str) -> None:
+        """Something may be missed from now on, or was missed a moment ago; the socket mends itself."""
+
+
+class ExecutionStream(Protocol):
+    """A socket that tells what trades on one account, connected again and again until it is stopped."""
+
+    def start(self) -> None:
+        """Begin. Once only."""
+
+    def stop(self) -> None:
+        """Ask to end; returns at once."""
+
+    def join(self, deadline: float) -> bool:
+        """Wait until it ended or ``deadline`` (monotonic seconds) passed; whether it ended."""
+
+    @property
+    def healthy(self) -> bool:
+        """Whether it is listening, and heard a sign of life of late."""

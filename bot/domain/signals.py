@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from bot.domain.enums import BrokerType, OrderState, Side, SizeType
 from bot.domain.ids import AccountId, ClientOrderId, SignalId, VenueOrderId, signal_id_of
-from bot.domain.money import ONE
+from bot.domain.money import ONE, ZERO
 from bot.domain.orders import OrderReport, Refused, Sized
 
 
@@ -30,6 +30,8 @@ class TradeSignal:
         master: the account that traded.
         answered_ns: monotonic nanoseconds of the venue's answer, for latency; 0 when not known.
         made_ns: monotonic nanoseconds when the master's order was made; 0 when an earlier process made it.
+        by_hand: the bot did not place the order: it was seen on the account.
+        filled_before: base, what earlier signals of the same order covered; an order by hand may fill little by little.
     """
 
     broker: BrokerType
@@ -46,6 +48,8 @@ class TradeSignal:
     master: AccountId | None = None
     answered_ns: int = 0
     made_ns: int = 0
+    by_hand: bool = False
+    filled_before: Decimal = ZERO
 
     def __post_init__(self) -> None:
         if self.master is None:

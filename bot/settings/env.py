@@ -42,7 +42,15 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+def _safe_socket_url(url: str) -> str:
+    # The same rules, spoken of as ws and wss.
+    if not url.startswith(("ws://", "wss://")):
+        raise ValueError(f"must be a URL such as wss://ws.example.com/v2, was {url.partition('@')[2] or url!r}")
+    return "ws" + _safe_url("http" + url.removeprefix("ws")).removeprefix("http")
+
+
 VenueUrl = Annotated[str, AfterValidator(_safe_url)]
+SocketUrl = Annotated[str, AfterValidator(_safe_socket_url)]
 
 
 class Environment(BaseModel):
@@ -51,6 +59,15 @@ class Environment(BaseModel):
     Attributes:
         alpaca_api_url: instead of Alpaca's own addresses for paper, for live trading and for market data.
         alpaca_minimum_order_usd: the smallest buy of a coin at Alpaca, US dollars.
+        kraken_ws_url: the private socket; None is the venue's own with the venue's own API, and none with another.
+        coinbase_ws_url: likewise.
+        alpaca_ws_url: likewise.
+        watch_master: whether what a master trades by hand is copied.
+        watch_poll_s: how often a master's fills are asked for while its socket is not to be had, seconds.
+        strategy: the name of the strategy that trades the masters' accounts; ``off`` for none.
+        strategy_symbols: what it trades, canonical, with commas between.
+        strategy_candle_minutes: length of its candles.
+        strategy_settings: what the strategy is told, a JSON object of its settings.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -59,6 +76,9 @@ class Environment(BaseModel):
     kraken_tier: Literal["Starter", "Intermediate", "Pro"] = "Starter"
     coinbase_api_url: VenueUrl = "https://api.coinbase.com"
     alpaca_api_url: VenueUrl | None = None
+    kraken_ws_url: SocketUrl | None = None
+    coinbase_ws_url: SocketUrl | None = None
+    alpaca_ws_url: SocketUrl | None = None
     alpaca_minimum_order_usd: Annotated[Decimal, Field(ge=0)] = Decimal(10)
     nija_data_dir: Path = Path("data")
     nija_users_dir: Path = Path("config/users")
@@ -73,6 +93,12 @@ class Environment(BaseModel):
     nija_crash_at: str = ""
     max_signal_age_s: Annotated[float, Field(gt=0, le=86_400)] = 60.0
     balance_refresh_s: Annotated[float, Field(gt=0, le=86_400)] = 60.0
+    watch_master: bool = True
+    watch_poll_s: Annotated[float, Field(ge=0.5, le=3600)] = 5.0
+    strategy: str = "rsi_ema"
+    strategy_symbols: str = "BTC-USD"
+    strategy_candle_minutes: Literal[1, 5, 15, 30, 60, 1440] = 15
+    strategy_settings: str = "{}"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("kraken_tier", mode="before")
