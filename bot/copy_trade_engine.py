@@ -18,8 +18,10 @@ from bot.copying.flight import Flight
 from bot.copying.guards import Follower
 from bot.copying.kill_switch import KillSwitchGate
 from bot.copying.later import LaterOrders, LaterParts
+from bot.copying.parts import OrderSoFar
 from bot.copying.plan import PlanRules, order_of, plan_copies
 from bot.copying.records import EngineCounters, RunRecords
+from bot.copying.resync import Correction
 from bot.copying.run import SignalRun
 from bot.domain.enums import OrderState
 from bot.domain.errors import LedgerUnavailable
@@ -194,6 +196,24 @@ class CopyTradeEngine(Service):
         """
         return self._later.release()
 
+    def correct(self, decide: Callable[[], Correction | Refused]) -> SignalRun | Refused:
+        """Bring a user's copied coins to what they should be: decide, commit and send one order, while no exit is
+        planned.
+
+        Args:
+            decide: looks at the ledger as it is now; quick.
+
+        Returns:
+            Its run; or why there is none.
+
+        Raises:
+            LedgerUnavailable: nothing was committed, and nothing was sent.
+        """
+        run = self._later.correct(decide)
+        if isinstance(run, SignalRun):
+            self._records.add(run, is_new=False)
+        return run
+
     # -- one signal ----------------------------------------------------------------------------------------------
 
     def copy(self, signal: TradeSignal) -> SignalRun | None:
@@ -225,9 +245,14 @@ class CopyTradeEngine(Service):
     def _new_flight(self, signal: TradeSignal) -> Flight:
         parts = self._parts
         followers = self._rotated(parts.manager.followers_of(signal.master_account))
-        plan = plan_copies(signal, followers, self._coins, self._rules(signal))
+        plan = plan_copies(signal, followers, self._coins, self._rules(signal), self._so_far(signal))
         run = self._later.run_of(signal, plan)
         return Flight(plan, run, parts.manager, self._coins, self._second_sender)
+
+    def _so_far(self, signal: TradeSignal) -> OrderSoFar | None:
+        if not signal.filled_before:
+            return None
+        return OrderSoFar(self._parts.ledger.copies_of_order(signal.master_account, signal.order_id))
 
     def _make_ready(self, signal: TradeSignal) -> None:
         if self._parts.gate.reason() is None and not self.observe_only:
@@ -266,8 +291,8 @@ class CopyTradeEngine(Service):
     def _commit_and_send(self, signal: TradeSignal) -> Flight | None:
         flight = self._take_expected(signal)
         while True:
-            flight = flight or self._new_flight(signal)
             try:
+                flight = flight or self._new_flight(signal)
                 if self._try_to_send(flight):
                     return flight
             except LedgerUnavailable as error:
@@ -276,7 +301,7 @@ class CopyTradeEngine(Service):
                     return None
                 flight = None
                 continue
-            _log.warning("signal %s was copied before; it is not copied again", signal.signal_id)
+            _log.warning("signal %s is not copied: it was before, or its order stands elsewhere", signal.signal_id)
             self._records.known_before(signal.signal_id)
             return None
 

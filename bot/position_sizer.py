@@ -2,10 +2,14 @@
 
 Entry: ``user_size = master_size x user_balance / master_balance``, then the user's limits, then the instrument's step.
 Exit: the fraction of its position that the master sold, of the coins that copying bought for the user.
+
+A master's order may come in parts. Each is then sized as what the order so far gives, less what the earlier parts gave:
+the limits hold for the order, and what is too small goes out with the next part.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal, DecimalException, localcontext
 from typing import Any
@@ -20,6 +24,7 @@ from bot.domain.orders import Refused, Sized
 MIN_POSITION_USD = Decimal(1)
 
 _CENT = Decimal("0.01")
+_CARRIED = "carried to the order's next fill"
 
 #: Digits to compute with: nothing may be rounded up to the next step on the way to being rounded down.
 _DIGITS = 60
@@ -44,6 +49,23 @@ class EntryLimits:
     fee_rate: Decimal = ZERO
 
 
+@dataclass(frozen=True, slots=True)
+class EarlierParts:
+    """What the earlier parts of an entry came to for one user.
+
+    Attributes:
+        size: base of the master's order of which this user's share was sized, or was too small.
+        quantity: base that was sized for this user; where buys are sized in quote, what the money buys, not rounded.
+        value: quote that was sized for this user.
+        balance: the user's trading balance before the first of them, US dollars.
+    """
+
+    size: Decimal
+    quantity: Decimal
+    value: Decimal
+    balance: Decimal
+
+
 def calculate_user_position_size(
     master_size: Any,
     master_balance: Any,
@@ -54,17 +76,21 @@ def calculate_user_position_size(
     instrument: Instrument,
     limits: EntryLimits | None = None,
     min_position_usd: Decimal = MIN_POSITION_USD,
+    earlier: EarlierParts | None = None,
+    is_last: bool = True,
 ) -> Sized | Refused:
     """A user's size for a master's entry.
 
     Args:
         master_size: in the unit that ``size_type`` names.
-        master_balance: trading balance before the trade, US dollars.
-        user_balance: likewise, of the user.
+        master_balance: trading balance before the trade, US dollars; of an order in parts, before its first one.
+        user_balance: likewise, of the user; where there were earlier parts, theirs counts.
         price: quote per base.
         instrument: of the user's venue.
         limits: the user's own.
         min_position_usd: entries worth less are refused.
+        earlier: of the same order; None where this is all of it, or the first part.
+        is_last: no further part of the same order is expected; else a refusal says where the share goes.
 
     Returns:
         Base quantity, rounded down to the lot step; or the reason why there is none.
@@ -76,7 +102,7 @@ def calculate_user_position_size(
             to_decimal(master_balance, "master balance"),
             positive(price, "price"),
         )
-        user = to_decimal(user_balance, "user balance")
+        user = to_decimal(user_balance if earlier is None else earlier.balance, "user balance")
         unit = SizeType(size_type)
         risk = _valid_share(limits.max_user_risk)
         factor = positive(limits.multiplier, "multiplier")
@@ -90,14 +116,23 @@ def calculate_user_position_size(
         return Refused("quote currency not supported", f"{instrument.quote}; entries are paid in {', '.join(DOLLARS)}")
     try:
         with localcontext(prec=_DIGITS, rounding=ROUND_DOWN):
-            proportional = size * user * factor / master
-            # Each from what was named: divided and multiplied again, a round sum is no longer round.
-            wanted, value = (
-                (proportional, proportional * rate) if unit is SizeType.BASE else (proportional / rate, proportional)
-            )
-            return _bounded(wanted, value, rate, user, risk, limits, instrument, min_position_usd)
+            if earlier is None:
+                proportional = size * user * factor / master
+                # Each from what was named: divided and multiplied again, a round sum is no longer round.
+                in_base = unit is SizeType.BASE
+                wanted, value = (proportional, proportional * rate) if in_base else (proportional / rate, proportional)
+            else:
+                so_far = earlier.size + (size if unit is SizeType.BASE else size / rate)
+                wanted = max(so_far * user * factor / master - earlier.quantity, ZERO)
+                value = wanted * rate
+            spent = ZERO if earlier is None else earlier.value
+            caps = _caps(user, spent, risk, limits, instrument)
+            decision = _bounded(wanted, value, rate, caps, spent, instrument, min_position_usd)
     except DecimalException as error:
         return Refused("invalid input", f"the size cannot be computed ({type(error).__name__})")
+    if is_last or isinstance(decision, Sized) or decision.code != "below minimum":
+        return decision
+    return Refused(decision.code, f"{decision.detail}; {_CARRIED}")
 
 
 def _valid_share(share: Decimal) -> Decimal:
@@ -107,30 +142,49 @@ def _valid_share(share: Decimal) -> Decimal:
     return value
 
 
-def _bounded(
-    wanted: Decimal,
-    value: Decimal,
-    price: Decimal,
-    user_balance: Decimal,
-    risk: Decimal,
-    limits: EntryLimits,
-    instrument: Instrument,
-    min_position_usd: Decimal,
-) -> Sized | Refused:
-    quote_caps = [(risk * user_balance, f"capped at {risk * 100:f} % of the balance")]
+def _caps(
+    user_balance: Decimal, spent: Decimal, risk: Decimal, limits: EntryLimits, instrument: Instrument
+) -> list[tuple[Decimal, str]]:
+    """What may still be spent, quote, and the words for it; ``spent``: by earlier parts of the same order."""
+    caps = [(max(risk * user_balance - spent, ZERO), f"capped at {risk * 100:f} % of the balance")]
     if limits.max_trade_usd is not None:
-        quote_caps.append((limits.max_trade_usd, f"capped at max_trade_usd {usd(limits.max_trade_usd)}"))
+        caps.append((max(limits.max_trade_usd - spent, ZERO), f"capped at max_trade_usd {usd(limits.max_trade_usd)}"))
     if limits.quote_available is not None:
         # What is sized in quote has the fee inside.
         on_top = limits.fee_rate if instrument.quote_step is None else ZERO
         payable = max(limits.quote_available, ZERO) / (ONE + on_top)
-        quote_caps.append((payable, f"capped by the {instrument.quote} available"))
+        caps.append((payable, f"capped by the {instrument.quote} available"))
+    return caps
+
+
+def _bounded(
+    wanted: Decimal,
+    value: Decimal,
+    price: Decimal,
+    caps: Sequence[tuple[Decimal, str]],
+    spent_before: Decimal,
+    instrument: Instrument,
+    min_position_usd: Decimal,
+) -> Sized | Refused:
     note = ""
-    for cap, text in quote_caps:
+    for cap, text in caps:
         if value > cap:
             value, wanted, note = cap, cap / price, text
     spent = instrument.floor_value(value)
     quantity = instrument.floor_size(wanted if instrument.quote_step is None else spent / price)
+    refused = _too_small(value, spent, quantity, price, instrument, min_position_usd)
+    if refused is None:
+        # Where buys are sized in quote, the quantity is what the money would buy.
+        return Sized(quantity, quantity * price if instrument.quote_step is None else spent, note)
+    if note and spent_before:
+        used = f"earlier fills of the order were copied with {usd(spent_before)}"
+        return Refused("cap reached", f"{note}; {used}, and {usd(value)} is left")
+    return refused
+
+
+def _too_small(
+    value: Decimal, spent: Decimal, quantity: Decimal, price: Decimal, instrument: Instrument, min_position_usd: Decimal
+) -> Refused | None:
     # The master's own size was rounded down by up to one lot, which must not push a dollar below a dollar; where lots
     # are coarse, half a dollar must not pass for one either.
     if value + min(instrument.lot_step * price, _CENT) < min_position_usd:
@@ -139,7 +193,7 @@ def _bounded(
     worth = quantity * price if instrument.quote_step is None else spent
     if quantity < instrument.minimum_size or quantity <= 0 or worth < instrument.minimum_cost:
         return Refused("below minimum", _minimum_text(quantity, price, instrument, Side.BUY))
-    return Sized(quantity, worth, note)
+    return None
 
 
 def calculate_user_exit_size(
@@ -149,6 +203,9 @@ def calculate_user_exit_size(
     *,
     price: Any,
     instrument: Instrument,
+    sold_before: Decimal = ZERO,
+    copied_before: Decimal = ZERO,
+    is_last: bool = True,
 ) -> Sized | Refused:
     """A user's size for a master's exit: the same fraction, of copied coins only, without a cap.
 
@@ -158,6 +215,9 @@ def calculate_user_exit_size(
         copied_coins: what copying bought for the user and still holds, base.
         price: quote per base.
         instrument: of the user's venue.
+        sold_before: base that the same order of the master sold before this part.
+        copied_before: base that was sold for the user on behalf of those parts.
+        is_last: no further part of the same order is expected.
 
     Returns:
         Base quantity; all copied coins when the rest would be dust; or the reason why there is none.
@@ -173,24 +233,25 @@ def calculate_user_exit_size(
         # An exit is never dropped for a position that reads as nothing: then the master has sold all of it.
         position = to_decimal(master_position_before, "master position before the trade")
         with localcontext(prec=_DIGITS, rounding=ROUND_DOWN):
-            part = coins if sold >= position else coins * sold / position
-            return _sold(part, coins, rate, instrument)
+            part = coins
+            if sold < position:
+                of_order = (coins + copied_before) * (sold + sold_before) / (position + sold_before)
+                part = min(max(of_order - copied_before, ZERO), coins)
+            return _sold(part, coins, rate, instrument, "kept for the next exit" if is_last else _CARRIED)
     except InvalidAmount as error:
         return Refused("invalid input", str(error))
     except DecimalException as error:
         return Refused("invalid input", f"the size cannot be computed ({type(error).__name__})")
 
 
-def _sold(part: Decimal, coins: Decimal, price: Decimal, instrument: Instrument) -> Sized | Refused:
+def _sold(part: Decimal, coins: Decimal, price: Decimal, instrument: Instrument, kept: str) -> Sized | Refused:
     quantity, note = instrument.floor_size(part), ""
     everything = instrument.floor_size(coins)
     rest = everything - quantity
     if rest > 0 and instrument.is_below_minimum(rest, price, Side.SELL):
         quantity, note = everything, "the rest would be dust"
     if quantity <= 0 or instrument.is_below_minimum(quantity, price, Side.SELL):
-        return Refused(
-            "below minimum", _minimum_text(quantity, price, instrument, Side.SELL) + "; kept for the next exit"
-        )
+        return Refused("below minimum", f"{_minimum_text(quantity, price, instrument, Side.SELL)}; {kept}")
     return Sized(quantity, quantity * price, note)
 
 

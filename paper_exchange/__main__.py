@@ -12,11 +12,13 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
+from paper_exchange.candles import all_instruments
 from paper_exchange.control import Control
-from paper_exchange.core.first_prices import FIRST_PRICES
+from paper_exchange.core.candle_files import CandleRows, read_candles
 from paper_exchange.core.instruments import Instrument
 from paper_exchange.core.prices import FixedPrices, PriceSource, ReplayPrices, WalkPrices
-from paper_exchange.core.world import PriceChoice, World
+from paper_exchange.core.replay import Replay
+from paper_exchange.core.world import World
 from paper_exchange.service import Doors, run
 from paper_exchange.venues import build_all
 
@@ -47,10 +49,20 @@ def main(
     ] = None,
     prices: Annotated[
         str,
-        typer.Option(help="walk (seeded random walk), fixed, or a CSV file: time,open,high,low,close,volume[,symbol]."),
+        typer.Option(
+            help="walk (seeded random walk), fixed, or a CSV file of candles with the columns time (unix seconds or "
+            "ISO 8601), open, high, low, close, volume and maybe symbol. `python -m paper_exchange.candles` makes one."
+        ),
     ] = "walk",
     replay_speed: Annotated[
-        float, typer.Option(min=0.001, help="Seconds of the CSV file that pass in one second.")
+        float,
+        typer.Option(
+            min=0.001,
+            max=1_000_000,
+            help="Seconds of the CSV file that pass in one second. Candles and prices of the market follow the file in "
+            "this market time (GET /market-time at the control URL); orders, fills, deadlines and nonces stay in real "
+            "time. After the last candle prices stay and no further candle comes.",
+        ),
     ] = 1.0,
     parent_pid: Annotated[int | None, typer.Option(help="Stop when the process with this id is gone.")] = None,
 ) -> None:
@@ -66,7 +78,11 @@ def main(
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
-        venues = build_all(World(seed, _price_choice(prices, seed, replay_speed)), latency_ms)
+        choice = _Prices(prices, seed, replay_speed)
+        venues = build_all(World(seed, choice), latency_ms)
+        if choice.replay is not None:
+            for venue in venues.values():
+                venue.exchange.settings.price_interval_s = choice.replay.step_s
         if accounts is not None:
             Control(venues).open_accounts(accounts.read_bytes())
         ports = {"kraken": port, "coinbase": coinbase_port, "alpaca": alpaca_port}
@@ -76,20 +92,33 @@ def main(
         raise typer.Exit(2) from error
 
 
-def _price_choice(prices: str, seed: int, replay_speed: float) -> PriceChoice:
-    def choose(
-        instruments: Mapping[str, Instrument], first_prices: Mapping[str, Decimal], started_at: float
-    ) -> PriceSource:
-        fixed = FixedPrices(seed, first_prices)
-        if prices == "fixed":
-            return fixed
-        if prices == "walk":
-            return WalkPrices(seed, first_prices, started_at, instruments)
-        path = Path(prices)
-        symbol = path.stem if path.stem in FIRST_PRICES else _DEFAULT_SYMBOL
-        return ReplayPrices(path, replay_speed, fixed, started_at, symbol)
+class _Prices:
+    """Where the prices of each venue come from; a file is read at once, and only once for all of them."""
 
-    return choose
+    def __init__(self, prices: str, seed: int, replay_speed: float) -> None:
+        """Raises ValueError or OSError for a file that cannot be read."""
+        self._prices = prices
+        self._seed = seed
+        self._speed = replay_speed
+        self._rows = {} if prices in {"fixed", "walk"} else _read(Path(prices))
+        self.replay: Replay | None = None
+
+    def __call__(
+        self, instruments: Mapping[str, Instrument], first_prices: Mapping[str, Decimal], started_at: float
+    ) -> PriceSource:
+        fixed = FixedPrices(self._seed, first_prices)
+        if self._prices == "fixed":
+            return fixed
+        if self._prices == "walk":
+            return WalkPrices(self._seed, first_prices, started_at, instruments)
+        if self.replay is None:
+            self.replay = Replay(self._rows, self._speed, started_at)
+        return ReplayPrices(self.replay, fixed)
+
+
+def _read(path: Path) -> dict[str, CandleRows]:
+    known = all_instruments()
+    return read_candles(path, path.stem if path.stem in known else _DEFAULT_SYMBOL, known)
 
 
 if __name__ == "__main__":

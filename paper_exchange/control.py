@@ -17,7 +17,15 @@ from starlette.routing import Route
 
 from paper_exchange.control_hand import cancel_by_hand, place_by_hand
 from paper_exchange.control_models import MarketChange, NewFault, NewOrder, SettingsChange, SocketTrouble
-from paper_exchange.control_rows import fault_row, market_row, order_row, request_row, socket_row, trade_row
+from paper_exchange.control_rows import (
+    fault_row,
+    market_row,
+    market_time_row,
+    order_row,
+    request_row,
+    socket_row,
+    trade_row,
+)
 from paper_exchange.control_sockets import trouble
 from paper_exchange.core.accounts import Account
 from paper_exchange.core.bodies import NewAccount
@@ -58,6 +66,7 @@ class Control:
                 Route("/orders/{order_id}", self._order, methods=["DELETE"]),
                 Route("/sockets", self._sockets, methods=["GET", "POST", "DELETE"]),
                 Route("/market", self._market),
+                Route("/market-time", self._market_time),
                 Route("/market/hold", self._hold, methods=["POST"]),
                 Route("/market/release", self._release, methods=["POST"]),
                 Route("/market/{symbol}", self._symbol, methods=["PATCH"]),
@@ -253,6 +262,9 @@ class Control:
     async def _market(self, request: Request) -> Response:
         venue = self._venue(request.query_params.get("venue", _FIRST))
         return _json({symbol: market_row(quote) for symbol, quote in venue.exchange.market.quotes.items()})
+
+    async def _market_time(self, request: Request) -> Response:
+        return _json(market_time_row(self._venues[_FIRST].exchange.market.time, self._clock.now()))
 
     async def _symbol(self, request: Request) -> Response:
         symbol = request.path_params["symbol"]

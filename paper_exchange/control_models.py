@@ -67,6 +67,7 @@ class SocketTroubleKind(StrEnum):
 
     SILENCE = "silence"
     DROP = "drop"
+    CLOSE = "close"
     SKIP = "skip"
     REPEAT = "repeat"
     DELAY = "delay"

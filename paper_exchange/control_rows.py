@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from paper_exchange.core.accounts import Account
+from paper_exchange.core.clock import MarketTime
 from paper_exchange.core.faults import Fault
 from paper_exchange.core.journal import Request
 from paper_exchange.core.market import Quote
@@ -117,4 +118,20 @@ def socket_row(venue: str, wire: Wire) -> dict[str, Any]:
         "channels": wire.channels,
         "sent": wire.sent,
         "silent": wire.silent_for_s > 0,
+    }
+
+
+def market_time_row(time: MarketTime, now: float) -> dict[str, Any]:
+    """What time it is in the market at a unix time of the exchange's clock.
+
+    `time` is always `started_at + (now - started_at) * speed`. What is at t in a file that is played is at t + `shift`
+    in the market. The file was played from market time `began_at` on and ends at `ends_at`.
+    """
+    return {
+        "started_at": time.started_at,
+        "speed": time.speed,
+        "time": time.at(now),
+        "shift": time.shift,
+        "began_at": time.began_at,
+        "ends_at": time.ends_at,
     }

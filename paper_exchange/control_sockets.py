@@ -25,6 +25,8 @@ def _strike(wire: Wire, wanted: SocketTrouble) -> None:
             wire.silence(wanted.seconds)
         case SocketTroubleKind.DROP:
             wire.drop()
+        case SocketTroubleKind.CLOSE:
+            wire.close()
         case SocketTroubleKind.SKIP:
             wire.skip(wanted.count)
         case SocketTroubleKind.REPEAT:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
@@ -17,7 +17,10 @@ from bot.app.check import LedgerChecks
 from bot.app.commands import CommandDesk, Handler, Outcome, resume_user
 from bot.app.folder import make_data_folder, unusable
 from bot.app.report import MasterTradeReport, report_as_json
-from bot.app.venues import make_brokers
+from bot.app.resync import ResyncDesk, ResyncParts, ResyncWatch
+from bot.app.trading import make_trader
+from bot.app.venues import MarketKeeper, make_brokers
+from bot.app.watching import make_watches
 from bot.broker_manager import BaseBroker, BrokerManager, BrokerPorts
 from bot.copy_trade_engine import CopyTradeEngine, EngineParts
 from bot.copying.kill_switch import KillSwitchGate
@@ -29,9 +32,10 @@ from bot.domain.orders import OrderResult, rejected
 from bot.domain.signals import CopyTradeResult, TradeSignal
 from bot.ledger.entry import ledger_url
 from bot.ledger.journal import Ledger
+from bot.master_watcher import MasterWatch
 from bot.reporting.lines import LogAnnouncer
 from bot.runtime import crash
-from bot.runtime.clock import SystemClock
+from bot.runtime.clock import MarketClock, SystemClock
 from bot.runtime.service import Service, Ticker, stop_all
 from bot.runtime.supervisor import Supervisor
 from bot.settings.env import Settings
@@ -51,6 +55,9 @@ _COMMAND_POLL_S = 0.25
 _WAITING_POLL_S = 0.5
 _ACCOUNTS_POLL_S = 5.0
 _RECONNECT_S = 15.0
+_RESYNC_POLL_S = 5.0
+#: Seconds that a venue may take to tell the price of a correction.
+_PRICE_WITHIN_S = 5.0
 
 #: Told, while accounts connect: how many are through, of how many.
 ConnectProgress = Callable[[int, int], None]
@@ -76,10 +83,18 @@ class CopyTradingSystem:
         settings: everything the operator set.
         switches: the front door's two, as callables.
         emitter: where masters' signals go; the process's own when None.
+        unattended: strategies trade and masters are watched, as the settings say; else it copies what it is told.
+        market_clock: the one that candles open and close by; the machine's when None.
     """
 
     def __init__(
-        self, settings: Settings, switches: FrontDoorSwitches, emitter: TradeSignalEmitter | None = None
+        self,
+        settings: Settings,
+        switches: FrontDoorSwitches,
+        emitter: TradeSignalEmitter | None = None,
+        *,
+        unattended: bool = False,
+        market_clock: MarketClock | None = None,
     ) -> None:
         self.settings = settings
         self.announcer = LogAnnouncer()
@@ -102,7 +117,10 @@ class CopyTradingSystem:
             environment.max_signal_age_s,
             environment.order_deadline_s,
         )
+        self._unattended = unattended
+        self._market_clock = market_clock
         self._engine: CopyTradeEngine | None = None
+        self._traders: Sequence[Service] = ()
         self._services: list[Service] = []
         self._seen: dict[AccountId, object] = {}
         self._left_out: dict[AccountId, str] = {}
@@ -156,6 +174,7 @@ class CopyTradingSystem:
         self.ledger.open()
         self.gate.refresh()
         keepers = make_brokers(self.settings, self.manager, self._ports, self._account_failed)
+        watches, self._traders = self._make_unattended(keepers) if self._unattended else ([], [])
         self._launch(Ticker("kill switch", self.gate.refresh, _SWITCH_POLL_S))
         self.manager.start()
         self._connect(progress)
@@ -164,15 +183,22 @@ class CopyTradingSystem:
             self._launch(keeper)
         self._engine = CopyTradeEngine(self._parts, self.settings.environment.observe_only)
         self._launch(self._engine)
+        for watch in watches:
+            self._launch(watch)
         self._launch(Ticker("waiting orders", self._release_waiting, _WAITING_POLL_S))
         self._launch(Ticker("accounts", self._record_accounts, _ACCOUNTS_POLL_S))
         self._launch(Ticker("reconnect", self._reconnect, _RECONNECT_S))
+        looks = ResyncWatch(self.ledger.views, self.manager, self._parts.clock)
+        self._launch(Ticker("re-sync", looks.look, _RESYNC_POLL_S))
         handlers: dict[str, Handler] = {
             "trade": self._trade_command,
             "resume_user": partial(resume_user, self.manager),
             "ledger_check": LedgerChecks(self.manager, self.ledger).go_on,
+            "resync": ResyncDesk(self._resync_parts()).carry_out,
         }
         self._launch(CommandDesk(self.ledger, handlers, _COMMAND_POLL_S))
+        for trader in self._traders:
+            self._launch(trader)
         supervisor = Supervisor()
         supervisor.watch(*self.manager.brokers, *self._services)
         self._launch(supervisor)
@@ -180,6 +206,35 @@ class CopyTradingSystem:
             if master.connected:
                 followers = self.manager.followers_of(master.account)
                 self.announcer.system_ready(master.venue, sum(entry.broker.connected for entry in followers))
+
+    def _make_unattended(self, keepers: Sequence[MarketKeeper]) -> tuple[list[MasterWatch], Sequence[Service]]:
+        environment, clock = self.settings.environment, self._ports.clock
+        watches = make_watches(environment, self.manager, self.ledger, self.emitter.emit, self.announcer, clock)
+        trader = make_trader(environment, self.manager, keepers, self.ledger, self.announcer, self._market_clock)
+        return watches, trader.services if trader else []
+
+    def stop_trading(self, within_s: float = 5.0) -> list[str]:
+        """Let no strategy decide any more; what it decided goes on, and is copied.
+
+        Returns:
+            What did not end in time.
+        """
+        return stop_all(self._traders, within_s)
+
+    def _resync_parts(self) -> ResyncParts:
+        environment = self.settings.environment
+        return ResyncParts(
+            views=self.ledger.views,
+            manager=self.manager,
+            clock=self._parts.clock,
+            flush=self.ledger.flush,
+            correct=self.engine.correct,
+            price_of=lambda broker, symbol, side: broker.market_price(symbol, side, _PRICE_WITHIN_S),
+            stopped=self.gate.reason,
+            observe_only=environment.observe_only,
+            max_user_risk=self._parts.max_user_risk,
+            deadline_s=environment.order_deadline_s,
+        )
 
     def _launch(self, service: Service) -> None:
         service.start()

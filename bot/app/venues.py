@@ -19,11 +19,11 @@ AccountFailed = Callable[[AccountId, str], None]
 
 def make_brokers(
     settings: Settings, manager: BrokerManager, ports: BrokerPorts, failed: AccountFailed
-) -> list[Service]:
+) -> list[MarketKeeper]:
     """Fill the manager; an account that cannot be used is told to ``failed`` and left out.
 
     Returns:
-        The services that keep market data fresh, not started.
+        The services that keep market data fresh, not started; each has its venue.
     """
     venues: dict[BrokerType, Venue] = {}
     for account in settings.accounts:
@@ -49,11 +49,17 @@ def _open(name: BrokerType, settings: Settings, ports: BrokerPorts) -> Venue:
 
 
 class MarketKeeper(Service):
-    """Keeps a venue's prices and instruments fresh."""
+    """Keeps a venue's prices and instruments fresh.
 
-    def __init__(self, name: BrokerType, venue: Venue) -> None:
-        super().__init__(f"market {name}")
-        self._venue = venue
+    Attributes:
+        broker_type: which venue it is.
+        venue: the venue itself.
+    """
+
+    def __init__(self, broker_type: BrokerType, venue: Venue) -> None:
+        super().__init__(f"market {broker_type}")
+        self.broker_type = broker_type
+        self.venue = venue
 
     def _run(self) -> None:
-        self._venue.keep_fresh(self._stop)
+        self.venue.keep_fresh(self._stop)

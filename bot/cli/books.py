@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from bot.domain.enums import BrokerType
+from bot.domain.ids import AccountId, ClientOrderId, is_own_name
 from bot.domain.money import ZERO, plain
 from bot.domain.states import AT_THE_VENUE
 from bot.ledger.rows import OrderRow
@@ -14,6 +15,8 @@ from bot.ledger.views import Views
 
 #: Alpaca's answers name neither what an order cost nor its fee: the ledger has what they come to.
 _COMPUTED_TO = Decimal("0.00000001")
+#: The account that leads, at the exchange.
+_MASTER = "master"
 
 
 def differences(views: Views, books: dict[str, Any]) -> tuple[int, list[str]]:
@@ -32,14 +35,35 @@ def differences(views: Views, books: dict[str, Any]) -> tuple[int, list[str]]:
         for row in rows
         if row.state in AT_THE_VENUE
     }
-    exchange = {(order["account"], order["client_order_id"]): order for order in books["orders"]}
+    by_hand = [order for order in books["orders"] if _is_by_hand(order)]
+    placed = [order for order in books["orders"] if not _is_by_hand(order)]
+    exchange = {(order["account"], order["client_order_id"]): order for order in placed}
     found = [f"{_name(key)} is in the ledger and not at the exchange" for key in ledger.keys() - exchange.keys()]
     found += [f"{_name(key)} is at the exchange and not in the ledger" for key in exchange.keys() - ledger.keys()]
-    names = Counter((order["account"], order["client_order_id"]) for order in books["orders"])
+    names = Counter((order["account"], order["client_order_id"]) for order in placed)
     found += [f"{_name(key)} is at the exchange {count} times" for key, count in names.items() if count > 1]
     for key in ledger.keys() & exchange.keys():
         found += _compare(key, ledger[key], exchange[key])
-    return len(books["orders"]), found
+    return len(books["orders"]), found + _uncovered(views, by_hand)
+
+
+def _is_by_hand(order: dict[str, Any]) -> bool:
+    name = order["client_order_id"]
+    return order["account"] == _MASTER and (name is None or not is_own_name(ClientOrderId(name)))
+
+
+def _uncovered(views: Views, orders: list[dict[str, Any]]) -> list[str]:
+    """What a master traded by hand, against the signals that it became."""
+    found = []
+    for order in orders:
+        master = AccountId.master(BrokerType(order["venue"]))
+        covered = views.covered(master, [order["order_id"]])[order["order_id"]]
+        if covered != Decimal(order["executed"]):
+            found.append(
+                f"order {order['order_id']} by hand of {master}: {order['executed']} traded, signals have "
+                f"{plain(covered)} of it"
+            )
+    return found
 
 
 def _compare(key: tuple[str, str], row: OrderRow, order: dict[str, Any]) -> list[str]:

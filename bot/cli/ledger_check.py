@@ -122,12 +122,15 @@ def _show(report: dict[str, Any]) -> None:
 
 def _summary(report: dict[str, Any]) -> str:
     compared = [row for row in report["accounts"] if not row["problem"]]
-    orders, own = (sum(row[column] for row in compared) for column in ("orders", "own_orders"))
+    columns = ("orders", "own_orders", "by_hand_orders")
+    orders, own, by_hand = (sum(row[column] for row in compared) for column in columns)
     differences, unsettled = len(report["differences"]), len(report["unsettled"])
     verdict = f"❌ {differences} differences" if differences else "✅ the ledger and the venues agree"
     parts = [f"{verdict}: {len(compared)} accounts compared, {orders} orders at the venues"]
     if own:
         parts.append(f"{own} of them not the bot's")
+    if by_hand:
+        parts.append(f"{by_hand} of them placed by hand and copied")
     if unsettled:
         parts.append(f"{unsettled} not settled yet")
     if report["not_asked"]:

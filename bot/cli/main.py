@@ -23,7 +23,7 @@ def make_app() -> typer.Typer:
     # Here, because it takes longer than it takes somebody to press Ctrl-C.
     import typer
 
-    from bot.cli import bench, control, demo, ledger, look, run, trade, users
+    from bot.cli import bench, control, demo, ledger, look, paper_trading, resync, run, simulate, trade, users
 
     app = typer.Typer(
         help=_HELP,
@@ -36,10 +36,13 @@ def make_app() -> typer.Typer:
     app.callback(invoke_without_command=True)(run.default)
     app.command("run")(run.run)
     app.command("demo")(demo.demo)
+    app.command("paper")(paper_trading.paper)
     app.command("trade")(trade.trade)
+    app.command("simulate", epilog=simulate.EPILOG)(simulate.simulate_command)
     app.command("status")(look.status)
     app.command("signals")(look.signals)
     app.command("copies")(look.copies)
+    app.command("resync")(resync.resync)
     app.command("kill")(control.kill)
     app.command("resume")(control.resume)
     app.add_typer(users.app, name="users")

@@ -16,7 +16,7 @@ from bot.domain.enums import BrokerType
 from bot.domain.errors import NijaError
 
 #: The project's folder, where ``python -m paper_exchange`` finds its package.
-_PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[2]
 _CONTROL_TIMEOUT_S = 30.0
 #: What an account for measuring is opened with, where a venue has it.
 OWN_OPTIONS: Mapping[BrokerType, Mapping[str, Any]] = {BrokerType.KRAKEN: {"tier": "Pro"}}
@@ -34,19 +34,22 @@ class PaperExchange:
         self._process: subprocess.Popen[str] | None = None
         #: Where each venue is.
         self.urls: dict[BrokerType, str] = {}
-        self._control_url = ""
+        #: Where the private sockets of each are.
+        self.socket_urls: dict[BrokerType, str] = {}
+        self.control_url = ""
 
     def __enter__(self) -> PaperExchange:
         command = [sys.executable, "-m", "paper_exchange", "--port", "0", "--coinbase-port", "0", "--alpaca-port", "0"]
         command += ["--control-port", "0", "--parent-pid", str(os.getpid()), *self._arguments]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=_PROJECT)
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT)
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
             raise NijaError(f"the paper exchange did not start (exit code {self._process.wait()}); its error is above")
         ready = json.loads(line)
         self.urls = {venue: ready[f"{venue}_url"] for venue in BrokerType if f"{venue}_url" in ready}
-        self._control_url = ready["control_url"]
+        self.socket_urls = {venue: ready[f"{venue}_ws_url"] for venue in BrokerType if f"{venue}_ws_url" in ready}
+        self.control_url = ready["control_url"]
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -66,7 +69,7 @@ class PaperExchange:
         """
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(self._control_url + path, data, headers, method=method)
+        request = urllib.request.Request(self.control_url + path, data, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=_CONTROL_TIMEOUT_S) as answer:
                 return json.load(answer)
@@ -112,6 +115,9 @@ def variables_for(
         "NIJA_DATA_DIR": str(folder / "data"),
         "NIJA_USERS_DIR": str(folder / "users"),
         "KRAKEN_TIER": "Pro",
+        # Only what is asked for trades here.
+        "STRATEGY": "off",
+        "WATCH_MASTER": "false",
     }
     for master in masters:
         # Kraken's master has an older name too; this one wins over it.

@@ -29,10 +29,14 @@ def default(context: typer.Context) -> None:
 
 
 def run() -> None:
-    """Connect every account and copy until stopped by Ctrl-C or SIGTERM; at the start, or the second time, at once."""
+    """Connect every account and copy until stopped by Ctrl-C or SIGTERM; at the start, or the second time, at once.
+
+    The masters trade by the strategy of STRATEGY (off: not by themselves), and what they trade by hand is copied too
+    (WATCH_MASTER).
+    """
     settings, log = settings_with_log()
     _refuse_nothing_to_do(settings)
-    system = CopyTradingSystem(settings, front_door_switches())
+    system = CopyTradingSystem(settings, front_door_switches(), unattended=True)
     # Not an Event: it has a lock, and a signal in the middle of its ``wait`` would wait for itself.
     asked: SimpleQueue[None] = SimpleQueue()
 

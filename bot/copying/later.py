@@ -14,13 +14,14 @@ from bot.copying.drift import Drift
 from bot.copying.flight import Flight
 from bot.copying.legs import FurtherLegs
 from bot.copying.recovery import Recovery, RecoveryParts
+from bot.copying.resync import Correction, Corrections, SendingParts
 from bot.copying.run import RunHearers, SignalRun
 from bot.copying.waiting import WaitingOrders, WaitingParts
 from bot.domain.enums import OrderState
 from bot.domain.errors import LedgerUnavailable
 from bot.domain.ids import AccountId, client_order_id_of
 from bot.domain.instruments import Instrument
-from bot.domain.orders import MarketOrder, OrderReport
+from bot.domain.orders import MarketOrder, OrderReport, Refused, is_master
 from bot.domain.ports import Clock
 from bot.domain.signals import CopyTradeResult, PlannedCopy, TradeSignal
 from bot.ledger.journal import Ledger
@@ -78,6 +79,15 @@ class LaterOrders:
             sold_partly=self._sold_partly,
             done=parts.done,
         )
+        self._corrections = Corrections(
+            SendingParts(
+                parts.ledger,
+                self._waiting,
+                lambda signal, copies, hearers: SignalRun(signal, copies, parts.coins, hearers),
+                self._hearers,
+                self._launch,
+            )
+        )
 
     def run_of(self, signal: TradeSignal, copies: Sequence[PlannedCopy]) -> SignalRun:
         """A run whose orders are heard here."""
@@ -108,6 +118,14 @@ class LaterOrders:
         self._legs.plan()
         self._drift.look()
         return self._waiting.release()
+
+    def correct(self, decide: Callable[[], Correction | Refused]) -> SignalRun | Refused:
+        """Decide, commit and send one correction, while no exit is planned.
+
+        Raises:
+            LedgerUnavailable: nothing was committed, and nothing was sent.
+        """
+        return self._corrections.send(decide)
 
     @property
     def launched(self) -> int:
@@ -169,6 +187,8 @@ class LaterOrders:
         return replace(order, client_order_id=name, attempt=attempt)
 
     def _sold_since(self, signal: TradeSignal) -> bool:
+        if not is_master(signal.master_account):
+            return True  # a correction leaves at once or not at all: what it was computed from has changed
         try:
             return bool(self._parts.ledger.views.exits_after(signal.signal_id))
         except LedgerUnavailable:

@@ -18,13 +18,14 @@ from bot.copying.guards import (
     refuse_symbol,
     refuse_yet,
 )
+from bot.copying.parts import OrderSoFar
 from bot.domain.enums import OrderState
 from bot.domain.ids import client_order_id_of
 from bot.domain.instruments import Instrument, split_symbol
 from bot.domain.money import DOLLARS, ZERO
 from bot.domain.orders import MarketOrder, Refused, Sized
 from bot.domain.signals import PlannedCopy, TradeSignal
-from bot.position_sizer import EntryLimits, calculate_user_exit_size, calculate_user_position_size
+from bot.position_sizer import EarlierParts, EntryLimits, calculate_user_exit_size, calculate_user_position_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,19 @@ class PlanRules:
 
 
 def plan_copies(
-    signal: TradeSignal, followers: Sequence[Follower], coins: CopiedCoins, rules: PlanRules
+    signal: TradeSignal,
+    followers: Sequence[Follower],
+    coins: CopiedCoins,
+    rules: PlanRules,
+    so_far: OrderSoFar | None = None,
 ) -> list[PlannedCopy]:
-    """Decide every follower's share, in the followers' order."""
-    return [_plan_copy(signal, follower, coins, rules) for follower in followers]
+    """Decide every follower's share, in the followers' order.
+
+    Args:
+        so_far: the earlier parts of the master's order; None where there are none.
+    """
+    earlier = so_far or OrderSoFar()
+    return [_plan_copy(signal, follower, coins, rules, earlier) for follower in followers]
 
 
 def order_of(copy: PlannedCopy, signal: TradeSignal) -> MarketOrder | None:
@@ -75,7 +85,9 @@ def order_of(copy: PlannedCopy, signal: TradeSignal) -> MarketOrder | None:
     )
 
 
-def _plan_copy(signal: TradeSignal, follower: Follower, coins: CopiedCoins, rules: PlanRules) -> PlannedCopy:
+def _plan_copy(
+    signal: TradeSignal, follower: Follower, coins: CopiedCoins, rules: PlanRules, so_far: OrderSoFar
+) -> PlannedCopy:
     balances = follower.broker.balances
     balance = balances.trading_balance if balances else ZERO
     symbol = _symbol(signal, follower, coins)
@@ -83,9 +95,11 @@ def _plan_copy(signal: TradeSignal, follower: Follower, coins: CopiedCoins, rule
     if instrument is None:
         decision: Sized | Refused = Refused("symbol not listed", f"{symbol} at {follower.broker.account.venue}")
     elif signal.is_entry:
-        decision = _entry(signal, follower, balance, instrument, rules)
+        earlier = so_far.bought(follower.broker.account, instrument)
+        decision = _entry(signal, follower, balance, instrument, rules, earlier)
+        balance = balance if earlier is None else earlier.balance
     else:
-        decision = _exit(signal, follower, coins, instrument)
+        decision = _exit(signal, follower, coins, instrument, so_far)
     state, reason = _state(signal, symbol, follower, decision, rules)
     return PlannedCopy(
         signal_id=signal.signal_id,
@@ -112,7 +126,12 @@ def _symbol(signal: TradeSignal, follower: Follower, coins: CopiedCoins) -> str:
 
 
 def _entry(
-    signal: TradeSignal, follower: Follower, balance: Decimal, instrument: Instrument, rules: PlanRules
+    signal: TradeSignal,
+    follower: Follower,
+    balance: Decimal,
+    instrument: Instrument,
+    rules: PlanRules,
+    earlier: EarlierParts | None,
 ) -> Sized | Refused:
     refused = (
         refuse_now(follower, rules.stopped)
@@ -140,6 +159,8 @@ def _entry(
         price=signal.price,
         instrument=instrument,
         limits=limits,
+        earlier=earlier,
+        is_last=signal.is_last_part,
     )
 
 
@@ -148,13 +169,18 @@ def _risk(of_user: Decimal | None, common: Decimal) -> Decimal:
     return common if of_user is None or not common.is_finite() else min(of_user, common)
 
 
-def _exit(signal: TradeSignal, follower: Follower, coins: CopiedCoins, instrument: Instrument) -> Sized | Refused:
+def _exit(
+    signal: TradeSignal, follower: Follower, coins: CopiedCoins, instrument: Instrument, so_far: OrderSoFar
+) -> Sized | Refused:
     return calculate_user_exit_size(
         signal.base_size,
         signal.position_before,
         coins.expected(follower.broker.account, instrument.symbol, signal.signal_id),
         price=signal.price,
         instrument=instrument,
+        sold_before=signal.filled_before,
+        copied_before=so_far.sold(follower.broker.account, instrument.symbol),
+        is_last=signal.is_last_part,
     )
 
 

@@ -29,7 +29,7 @@ _ENDED_STATES = (OrderState.FILLED, OrderState.PARTIALLY_FILLED, OrderState.FAIL
 #: An exit whose turn came; which coins it took is settled then.
 _LEFT_STATES = (OrderState.ACCEPTED, OrderState.SKIPPED)
 _NEVER_PLACED = (OrderState.REJECTED, OrderState.FAILED)
-#: How old a master's last order may be for its balances to trail it still, seconds.
+#: How old an account's last own order may be for its balances to trail it still, seconds.
 _RECALLED_S = 60.0
 _ENDED = Unknown("the bot ended before the answer was written")
 
@@ -87,15 +87,15 @@ class Recovery:
             self._finish_late_entry(row)
         for row in views.unfinished_exits():
             self._finish_exit(row)
-        masters = views.open_master_orders()
-        for master in masters:
-            if master.client_order_id not in self._names:
-                self._take_up_master(master)
-                self._names.add(master.client_order_id)
+        own_orders = views.open_master_orders()
+        for own in own_orders:
+            if own.client_order_id not in self._names:
+                self._take_up_own(own)
+                self._names.add(own.client_order_id)
         for master in views.unemitted_master_orders():
             _log.warning("the order %s of %s never became a signal; it does now", master.order_id, master.account)
             self._parts.emit(signal_of_order(master))
-        return len(rows) + len(masters)
+        return len(rows) + len(own_orders)
 
     @property
     def done(self) -> bool:
@@ -103,10 +103,11 @@ class Recovery:
         return not any(broker.doubts for broker in self._taken_up if broker.connected and not broker.paused)
 
     def _recall(self) -> None:
-        for master in self._parts.manager.masters:
-            row = self._parts.ledger.views.last_master_order(master.account)
+        manager = self._parts.manager
+        for broker in (*manager.masters, *(entry.broker for entry in manager.users if entry.user.independent)):
+            row = self._parts.ledger.views.last_master_order(broker.account)
             if row is not None and row.state not in _NEVER_PLACED and self._is_recent(row.intended_at):
-                master.recall(master_order_of(row))
+                broker.recall(master_order_of(row))
 
     def _is_recent(self, at: float) -> bool:
         # A clock that was set back makes an order one of the future.
@@ -195,7 +196,7 @@ class Recovery:
             self._names.add(row.client_order_id)
             self._parts.legs.add_rest(order_of_row(row), report_of(row), row.signal_id)
 
-    def _take_up_master(self, row: MasterOrderRow) -> None:
+    def _take_up_own(self, row: MasterOrderRow) -> None:
         broker = self._parts.manager.broker(row.account)
         if broker is None:
             _log.error("%s has an open order in %s and is not set up any more", row.account, row.symbol)

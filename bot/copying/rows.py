@@ -24,6 +24,8 @@ def signal_of(row: SignalRow) -> TradeSignal:
         position_before=row.position_before,
         signal_id=row.signal_id,
         master=row.master,
+        by_hand=row.by_hand,
+        filled_before=row.filled_before,
     )
 
 
@@ -74,7 +76,7 @@ def report_of(row: CopyRow) -> OrderReport:
 
 
 def master_order_of(row: MasterOrderRow) -> MarketOrder:
-    """A master's recorded order."""
+    """A recorded order that copies nothing."""
     return MarketOrder(
         account=row.account,
         client_order_id=row.client_order_id,
@@ -85,6 +87,7 @@ def master_order_of(row: MasterOrderRow) -> MarketOrder:
         position_before=row.position_before,
         balance_before=row.balance_before,
         made_at=row.intended_at,
+        own=True,
     )
 
 

@@ -136,6 +136,12 @@ class WaitingOrders:
             with self._lock:
                 self._closing[place] -= 1
 
+    @contextmanager
+    def still(self) -> Iterator[bool]:
+        """As long as it lasts no order leaves from here, and no exit begins to be planned; whether none is now."""
+        with self._lock:
+            yield not any(self._closing.values())
+
     def _drop_entries(self, place: tuple[AccountId, str]) -> None:
         with self._lock:
             for one in list(self._orders.values()):

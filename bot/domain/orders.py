@@ -53,6 +53,7 @@ class MarketOrder:
         made_ns: the same on the monotonic clock, which never steps back; 0 when not known.
         leg: counts from 1; a later one sells what was bought too late for the exit before.
         attempt: counts from 1; a later one only after the one before is proven absent.
+        own: decided for this account itself; it copies nothing.
     """
 
     account: AccountId
@@ -68,6 +69,7 @@ class MarketOrder:
     made_ns: int = 0
     leg: int = 1
     attempt: int = 1
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,11 @@ class OrderResult:
 def is_master(account: AccountId) -> bool:
     """Whether the account leads."""
     return account.account_type is AccountType.MASTER
+
+
+def is_own(order: MarketOrder) -> bool:
+    """Whether an order copies nothing: a master's, or one that a user's account decided for itself."""
+    return order.own or is_master(order.account)
 
 
 def rejected(account: AccountId, reason: str, order: MarketOrder | None = None) -> OrderResult:

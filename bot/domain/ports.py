@@ -37,7 +37,7 @@ class OrderJournal(Protocol):
     """Where an order is written before and after it is sent."""
 
     def intend(self, order: MarketOrder) -> None:
-        """Commit a master's order before it is sent; returns once it is safe.
+        """Commit an order before it is sent: one that copies nothing, or a planned copy; returns once it is safe.
 
         Raises:
             LedgerUnavailable: it is not; nothing may be sent.

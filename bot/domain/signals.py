@@ -32,6 +32,7 @@ class TradeSignal:
         made_ns: monotonic nanoseconds when the master's order was made; 0 when an earlier process made it.
         by_hand: the bot did not place the order: it was seen on the account.
         filled_before: base, what earlier signals of the same order covered; an order by hand may fill little by little.
+        complete: of an order by hand: it is done with this part, no further one comes.
     """
 
     broker: BrokerType
@@ -50,6 +51,7 @@ class TradeSignal:
     made_ns: int = 0
     by_hand: bool = False
     filled_before: Decimal = ZERO
+    complete: bool = False
 
     def __post_init__(self) -> None:
         if self.master is None:
@@ -66,6 +68,11 @@ class TradeSignal:
     def is_entry(self) -> bool:
         """Entries may be dropped; exits never."""
         return self.side is Side.BUY
+
+    @property
+    def is_last_part(self) -> bool:
+        """Whether no further part of the master's order is to be expected."""
+        return self.complete or not self.by_hand
 
     @property
     def share_sold(self) -> Decimal:

@@ -13,7 +13,7 @@ from bot.domain.enums import Side
 from bot.domain.ids import AccountId, TradeId
 from bot.domain.instruments import split_symbol
 from bot.domain.money import ONE, ZERO
-from bot.domain.orders import Fill, MarketOrder, OrderReport, is_master
+from bot.domain.orders import Fill, MarketOrder, OrderReport, is_own
 from bot.ledger.tables import coin_adjustments, copied_coins, fills
 
 
@@ -59,7 +59,7 @@ class Books:
         self._connection = connection
         named = list(settled)
         self._known = self._known_fills({fill.trade_id for _, report in named for fill in report.fills})
-        self._coins = self._stored_coins({order.account for order, _ in named if not is_master(order.account)})
+        self._coins = self._stored_coins({order.account for order, _ in named if not is_own(order)})
         self._stored = set(self._coins)
         self._new_fills: list[dict[str, Any]] = []
         self._moved: set[_Place] = set()
@@ -67,6 +67,7 @@ class Books:
     def take(self, order: MarketOrder, found: Iterable[Fill]) -> list[str]:
         """Take the fills that are not there yet and move a user's coins by them; returns what people should know.
 
+        What an account decided for itself moves no coins: they are not copied ones.
         A fee taken in the coin itself is gone on either side: less is bought, more is sold.
         """
         notes = []
@@ -75,7 +76,7 @@ class Books:
                 continue
             self._known.add((order.account, fill.trade_id))
             self._new_fills.append(_fill_row(order, fill))
-            missing = ZERO if is_master(order.account) else self._move(order, fill)
+            missing = ZERO if is_own(order) else self._move(order, fill)
             if missing:
                 notes.append(
                     f"trade {fill.trade_id} sold {missing} {order.symbol} more than copying is known to have bought"

@@ -27,6 +27,8 @@ EXPORTED: dict[Table, tuple[str, ...]] = {
     tables.order_events: ("id",),
     tables.copied_coins: ("account", "symbol"),
     tables.coin_adjustments: ("id",),
+    tables.watches: ("account",),
+    tables.uncopied: ("at", "account", "order_id"),
 }
 
 _ROWS_AT_ONCE = 1000

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from bot.domain.enums import OrderState
 from bot.domain.errors import LedgerUnavailable
 from bot.domain.ids import AccountId
-from bot.domain.orders import MarketOrder, OrderReport, is_master
+from bot.domain.orders import MarketOrder, OrderReport, is_own
 from bot.domain.outcomes import Outcome, Rejected
 from bot.domain.ports import Clock
 from bot.domain.signals import PlannedCopy, TradeSignal
@@ -25,10 +25,12 @@ from bot.ledger.database import Database
 from bot.ledger.entries import AccountSeen, Answered, Resized, Settled, note_of_refusal
 from bot.ledger.outcomes import apply_entries
 from bot.ledger.plans import write_attempt, write_intent, write_one_more, write_plan
+from bot.ledger.rows import OwnPosition
 from bot.ledger.switches import KillSwitch, lift_switch, read_switch, set_switch
 from bot.ledger.tables import schema_version
 from bot.ledger.unsent import UnsentWrites
 from bot.ledger.views import Views
+from bot.ledger.watching import WatchingLedger
 from bot.ledger.writer import Writer
 from bot.runtime.service import Ticker
 
@@ -43,7 +45,7 @@ _FILLS_WITHIN_S = 1.0
 _TIDY_EVERY_S = 10.0
 
 
-class Ledger:
+class Ledger(WatchingLedger):
     """Implements :class:`bot.domain.ports.OrderJournal`, and keeps the switch, the commands and the accounts.
 
     Waited writes (plans, intents, the switch, commands) return after their commit and raise ``LedgerUnavailable`` when
@@ -143,6 +145,8 @@ class Ledger:
     def record_plan(self, signal: TradeSignal, copies: Sequence[PlannedCopy], observe_only: bool = False) -> bool:
         """Commit a signal with all its copies; False when this signal was recorded before (nothing is written then).
 
+        A part of an order by hand is also refused when it does not go on from what is covered of that order.
+
         Raises:
             LedgerUnavailable: nothing was committed; nothing may be sent.
         """
@@ -163,7 +167,7 @@ class Ledger:
         )
 
     def intend(self, order: MarketOrder) -> None:
-        """Commit an order before it is sent: a master's new one, or the planned copy of a user that leaves now.
+        """Commit an order before it is sent: a new one that copies nothing, or a planned copy that leaves now.
 
         Raises:
             LedgerUnavailable: nothing was committed; nothing may be sent.
@@ -244,9 +248,17 @@ class Ledger:
         Raises:
             LedgerUnavailable: the ledger could not be read, or fills could not be written.
         """
-        if not self._writer.flush(_FILLS_WITHIN_S):
-            raise LedgerUnavailable(self.last_error or "the ledger is behind with its fills: try again")
+        self._await_fills()
         return {(coins.account, coins.symbol): coins.quantity for coins in self.views.copied_coins(account)}
+
+    def positions_of(self, account: AccountId) -> dict[str, OwnPosition]:
+        """What an account's own orders bought and have not sold again, by symbol; fills still queued are waited for.
+
+        Raises:
+            LedgerUnavailable: the ledger could not be read, or fills could not be written.
+        """
+        self._await_fills()
+        return self.views.positions_of(account)
 
     def set_kill_switch(self, reason: str, by: str) -> None:
         """Stop all trading, here and in every process on this ledger; the latest reason stands.
@@ -314,10 +326,14 @@ class Ledger:
         return self.views.command(number)
 
     def _take_intent_back(self, order: MarketOrder) -> None:
-        # A master's order has a fresh name each time: this one never comes again. A copy's does.
-        if is_master(order.account):
+        # An order that copies nothing has a fresh name each time: this one never comes again. A copy's does.
+        if is_own(order):
             why = Rejected("not sent: the ledger did not answer in time", sent=False)
             self.answered(order, why, OrderState.REJECTED)
+
+    def _await_fills(self) -> None:
+        if not self._writer.flush(_FILLS_WITHIN_S):
+            raise LedgerUnavailable(self.last_error or "the ledger is behind with its fills: try again")
 
     def _look(self, read: Callable[[Connection], _T]) -> _T:
         with self._database.reading() as connection:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Table, bindparam, literal, null, select
 from bot.domain.enums import OrderState
 from bot.domain.errors import IllegalTransition
 from bot.domain.ids import AccountId, ClientOrderId, SignalId, VenueOrderId
-from bot.domain.orders import is_master
+from bot.domain.orders import is_own
 from bot.domain.outcomes import Accepted, Unknown
 from bot.domain.states import AT_THE_VENUE, OPEN_STATES, move
 from bot.ledger.coins import Books
@@ -36,7 +36,7 @@ _LEARNED = (
 )
 _NOT_YET_AT_THE_VENUE = (OrderState.SUBMITTING, OrderState.UNKNOWN)
 _COPIES_ONLY = ("code", "quote_value", "milliseconds")
-_MASTERS_ONLY = ("signal_id",)
+_OWN_ONLY = ("signal_id",)
 
 
 @dataclass(slots=True)
@@ -47,6 +47,7 @@ class _Draft:
     account: AccountId
     of_signal: SignalId | None
     leg: int
+    is_copy: bool
     values: dict[str, Any]
 
     @property
@@ -59,15 +60,15 @@ class _Batch:
     def __init__(self, connection: Connection, entries: Sequence[OrderEntry]) -> None:
         self._connection = connection
         self._events: list[dict[str, Any]] = []
-        masters = {entry.order.client_order_id for entry in entries if is_master(entry.order.account)}
-        users = {entry.order.client_order_id for entry in entries if not is_master(entry.order.account)}
-        self._copies = self._load(copies, _COPIES_ONLY, users)
-        self._masters = self._load(master_orders, _MASTERS_ONLY, masters)
+        own = {entry.order.client_order_id for entry in entries if is_own(entry.order)}
+        copied = {entry.order.client_order_id for entry in entries if not is_own(entry.order)}
+        self._copies = self._load(copies, _COPIES_ONLY, copied)
+        self._own = self._load(master_orders, _OWN_ONLY, own)
         settled = [entry for entry in entries if isinstance(entry, Settled)]
         self._books = Books(connection, [(entry.order, entry.report) for entry in settled])
 
     def work_in(self, entry: OrderEntry) -> None:
-        rows = self._masters if is_master(entry.order.account) else self._copies
+        rows = self._own if is_own(entry.order) else self._copies
         draft = rows.get(entry.order.client_order_id)
         if draft is None or draft.account != entry.order.account:
             self._keep_stray(entry)
@@ -80,7 +81,7 @@ class _Batch:
 
     def save(self) -> None:
         self._save(copies, _COPIES_ONLY, self._copies)
-        self._save(master_orders, _MASTERS_ONLY, self._masters)
+        self._save(master_orders, _OWN_ONLY, self._own)
         self._books.save()
         if self._events:
             self._connection.execute(order_events.insert(), self._events)
@@ -103,7 +104,7 @@ class _Batch:
         values["reason"] = entry.outcome.reason
         if isinstance(entry.outcome, Unknown) or entry.outcome.sent:
             values["answered_at"] = entry.at
-        if not is_master(draft.account):
+        if draft.is_copy:
             values["code"] = code_of(entry.outcome.reason)
             values["milliseconds"] = entry.milliseconds if entry.milliseconds is not None else values["milliseconds"]
 
@@ -118,11 +119,11 @@ class _Batch:
         elif not self._advance(draft, entry.state, order_id, entry.at):
             return
         values.update(order_id=order_id, reason="", answered_at=values["answered_at"] or entry.at)
-        if is_master(draft.account):
-            self._link(draft)
-        else:
+        if draft.is_copy:
             values["code"] = ""
             values["milliseconds"] = entry.milliseconds if entry.milliseconds is not None else values["milliseconds"]
+        else:
+            self._link(draft)
 
     def _settle(self, draft: _Draft, entry: Settled) -> None:
         report = entry.report
@@ -154,7 +155,7 @@ class _Batch:
             return
         self._tell(draft, draft.state, f"quantity {values['quantity']} -> {order.quantity}", entry.at)
         values["quantity"] = order.quantity
-        if not is_master(draft.account):
+        if draft.is_copy:
             values["quote_value"] = order.quantity * order.price
 
     def _advance(self, draft: _Draft, following: OrderState, detail: str, at: float) -> bool:
@@ -196,11 +197,12 @@ class _Batch:
     def _load(self, table: Table, own: Iterable[str], wanted: set[ClientOrderId]) -> dict[str, _Draft]:
         if not wanted:
             return {}
-        names = (*_LEARNED, *own)
-        own_place = (copies.c.signal_id, copies.c.leg) if table is copies else (null(), literal(1))
+        names, is_copy = (*_LEARNED, *own), table is copies
+        own_place = (copies.c.signal_id, copies.c.leg) if is_copy else (null(), literal(1))
         columns = (table.c.client_order_id, table.c.account, *own_place, *(table.c[name] for name in names))
         rows = self._connection.execute(select(*columns).where(table.c.client_order_id.in_(wanted)))
-        return {row[0]: _Draft(row[0], row[1], row[2], row[3], dict(zip(names, row[4:], strict=True))) for row in rows}
+        values = [(row, dict(zip(names, row[4:], strict=True))) for row in rows]
+        return {row[0]: _Draft(row[0], row[1], row[2], row[3], is_copy, learned) for row, learned in values}
 
     def _save(self, table: Table, own: Iterable[str], drafts: dict[str, _Draft]) -> None:
         if not drafts:

@@ -10,10 +10,11 @@ from sqlalchemy import Connection, bindparam, func, select
 from bot.domain.enums import OrderState
 from bot.domain.errors import IllegalTransition, LedgerUnavailable
 from bot.domain.money import ZERO
-from bot.domain.orders import MarketOrder, Sized, is_master
+from bot.domain.orders import MarketOrder, Sized, is_own
 from bot.domain.signals import PlannedCopy, TradeSignal
 from bot.domain.states import move
 from bot.ledger.outcomes import code_of, event_row
+from bot.ledger.parts import covered_base, one_at_a_time
 from bot.ledger.tables import copies, master_orders, order_events, signals
 
 _NOTHING = Sized(ZERO, ZERO)
@@ -39,19 +40,28 @@ def write_plan(
     observe_only: bool,
     anew: bool = False,
 ) -> bool:
-    """Write a signal, its copies and their first events; False when the signal is there already.
+    """Write a signal, its copies and their first events; False when what it tells of is there already.
+
+    A part of an order by hand is taken only where it goes on exactly from what is covered of that order: no fill is
+    copied twice, and none is left out.
 
     Args:
         anew: nothing of an earlier plan of this signal was sent: this one takes its place.
     """
-    if connection.scalar(select(signals.c.signal_id).where(signals.c.signal_id == signal.signal_id)) is not None:
-        if not anew:
-            return False
+    if signal.by_hand:
+        one_at_a_time(connection, signal.master_account, signal.order_id)
+    this = signals.c.signal_id == signal.signal_id
+    is_known = connection.scalar(select(signals.c.signal_id).where(this)) is not None
+    if (is_known and not anew) or not _goes_on(connection, signal):
+        return False
+    values = _signal_row(signal, at, observe_only=observe_only)
+    if is_known:
         connection.execute(copies.delete().where(copies.c.signal_id == signal.signal_id))
-        _write_copies(connection, signal, planned, at)
-        return True
-    number = (connection.scalar(select(func.max(signals.c.number))) or 0) + 1
-    connection.execute(signals.insert().values(_signal_row(signal, at, number, observe_only=observe_only)))
+        # A part may have grown until it is planned anew.
+        connection.execute(signals.update().where(this).values(values))
+    else:
+        number = (connection.scalar(select(func.max(signals.c.number))) or 0) + 1
+        connection.execute(signals.insert().values(number=number, **values))
     _write_copies(connection, signal, planned, at)
     connection.execute(
         master_orders.update()
@@ -59,6 +69,13 @@ def write_plan(
         .values(signal_id=signal.signal_id)
     )
     return True
+
+
+def _goes_on(connection: Connection, signal: TradeSignal) -> bool:
+    if not signal.by_hand:
+        return True
+    covered = covered_base(connection, signal.master_account, [signal.order_id], besides=signal.signal_id)
+    return covered[signal.order_id] == signal.filled_before
 
 
 def _write_copies(connection: Connection, signal: TradeSignal, planned: Sequence[PlannedCopy], at: float) -> None:
@@ -163,15 +180,15 @@ def write_intent(connection: Connection, order: MarketOrder, at: float) -> None:
 
     Raises:
         IllegalTransition: it was sent before, or is done with.
-        LedgerUnavailable: a user's order without a planned copy.
+        LedgerUnavailable: a copy's order without a planned copy.
     """
-    if is_master(order.account):
-        _intend_master(connection, order, at)
+    if is_own(order):
+        _intend_own(connection, order, at)
     else:
         _intend_copy(connection, order, at)
 
 
-def _intend_master(connection: Connection, order: MarketOrder, at: float) -> None:
+def _intend_own(connection: Connection, order: MarketOrder, at: float) -> None:
     known = select(master_orders.c.state).where(master_orders.c.client_order_id == order.client_order_id)
     if connection.scalar(known) is not None:
         raise IllegalTransition(f"order {order.client_order_id} of {order.account} was written before")
@@ -217,7 +234,7 @@ def _intend_copy(connection: Connection, order: MarketOrder, at: float) -> None:
     connection.execute(order_events.insert().values(event))
 
 
-def _signal_row(signal: TradeSignal, at: float, number: int, *, observe_only: bool) -> dict[str, Any]:
+def _signal_row(signal: TradeSignal, at: float, *, observe_only: bool) -> dict[str, Any]:
     return {
         "signal_id": signal.signal_id,
         "venue": signal.broker,
@@ -233,7 +250,8 @@ def _signal_row(signal: TradeSignal, at: float, number: int, *, observe_only: bo
         "timestamp": signal.timestamp,
         "planned_at": at,
         "observe_only": observe_only,
-        "number": number,
+        "by_hand": signal.by_hand,
+        "filled_before": signal.filled_before,
     }
 
 

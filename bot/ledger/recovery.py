@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from bot.domain.enums import OrderState, Side
+from bot.domain.enums import BrokerType, OrderState, Side
 from bot.domain.ids import AccountId, SignalId
 from bot.domain.money import ZERO
 from bot.domain.states import AT_THE_VENUE, MOVED_ASIDE, OPEN_STATES
@@ -110,18 +110,19 @@ class RecoveryQueries(Reader):
         return self._all(SignalRow, signals, signals.c.side == Side.SELL, after, order=[signals.c.number])
 
     def open_master_orders(self) -> list[MasterOrderRow]:
-        """Orders of masters of which something is still to be found out, oldest first."""
+        """Orders of masters, and of users for themselves, of which something is still to be found out, oldest first."""
         orders = tables.master_orders
         return self._all(MasterOrderRow, orders, orders.c.state.in_(OPEN_STATES), order=[orders.c.intended_at])
 
     def unemitted_master_orders(self) -> list[MasterOrderRow]:
         """Orders of masters that the venue has and that never became a signal, oldest first."""
         orders = tables.master_orders
-        wanted = (orders.c.signal_id.is_(None), orders.c.state.in_(AT_THE_VENUE))
+        leads = orders.c.account.in_([AccountId.master(venue) for venue in BrokerType])
+        wanted = (orders.c.signal_id.is_(None), orders.c.state.in_(AT_THE_VENUE), leads)
         return self._all(MasterOrderRow, orders, *wanted, order=[orders.c.intended_at])
 
     def last_master_order(self, account: AccountId) -> MasterOrderRow | None:
-        """The latest order of one master."""
+        """The latest order that one account decided for itself."""
         orders = tables.master_orders
         found = self._newest(MasterOrderRow, orders, "intended_at", 1, orders.c.account == account)
         return found[0] if found else None

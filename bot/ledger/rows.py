@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from bot.domain.enums import BrokerType, OrderState, Side, SizeType
 from bot.domain.ids import AccountId, ClientOrderId, SignalId, VenueOrderId
@@ -11,7 +12,10 @@ from bot.domain.ids import AccountId, ClientOrderId, SignalId, VenueOrderId
 
 @dataclass(frozen=True, slots=True)
 class SignalRow:
-    """One recorded signal; times are unix seconds, ``size`` in the unit that ``size_type`` names."""
+    """One recorded signal; times are unix seconds, ``size`` in the unit that ``size_type`` names.
+
+    ``filled_before``: base of the same order that earlier signals covered, or that is not copied.
+    """
 
     signal_id: SignalId
     venue: BrokerType
@@ -27,6 +31,8 @@ class SignalRow:
     timestamp: float
     planned_at: float
     observe_only: bool
+    by_hand: bool
+    filled_before: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +70,22 @@ class CopyRow:
 
 
 @dataclass(frozen=True, slots=True)
+class PartRow:
+    """One copy of one part of a master's order: ``size`` in base, ``price`` in quote, both of the part's signal."""
+
+    signal_id: SignalId
+    size: Decimal
+    filled_before: Decimal
+    price: Decimal
+    copy: CopyRow
+
+
+@dataclass(frozen=True, slots=True)
 class MasterOrderRow:
-    """One order of a master; ``signal_id`` is None until its signal was recorded."""
+    """One order that copies nothing: a master's, or one that a user's account decided for itself.
+
+    ``signal_id`` is None until its signal was recorded; a user's own order never has one.
+    """
 
     client_order_id: ClientOrderId
     account: AccountId
@@ -87,6 +107,41 @@ class MasterOrderRow:
     answered_at: float | None
     settled_at: float | None
     signal_id: SignalId | None
+
+
+@dataclass(frozen=True, slots=True)
+class WatchRow:
+    """How far a master is watched, unix seconds.
+
+    Attributes:
+        since: executions from then on count.
+        until: everything from before has become signals, or is known not to.
+    """
+
+    account: AccountId
+    since: float
+    until: float
+    updated_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class UncopiedRow:
+    """Base of one order by hand that no signal covers and none will, and why."""
+
+    account: AccountId
+    order_id: str
+    executed: Decimal
+    reason: str
+    at: float
+
+
+class OwnPosition(NamedTuple):
+    """Coins (base) that an account's own orders bought and that are left, at which average price (quote), and since
+    when (unix seconds)."""
+
+    quantity: Decimal
+    average_price: Decimal
+    opened_at: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from bot.domain.ids import AccountId
 from bot.domain.money import plain, to_decimal
 
 #: Raised by one with every change of the tables below, which needs a step in the folder ``migrations``.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class DecimalText(TypeDecorator[Decimal]):
@@ -136,6 +136,8 @@ signals = Table(
     # In the order in which they were recorded, whatever the clock did meanwhile. Not unique: a program of version 1
     # that still runs leaves it out, and shall not be stopped by that.
     Column("number", BigInteger, nullable=False, server_default=text("0")),
+    Column("by_hand", Boolean, nullable=False, server_default=text("false")),
+    _money("filled_before"),
     Index("ix_signals_number", "number"),
     Index("ix_signals_planned_at", "planned_at"),
     Index("ix_signals_order", "master", "order_id"),
@@ -239,6 +241,25 @@ coin_adjustments = Table(
     Column("reason", Text, nullable=False),
     Column("at", Double, nullable=False),
     Index("ix_coin_adjustments_account", "account", "symbol"),
+)
+
+watches = Table(
+    "watches",
+    metadata,
+    Column("account", AccountText, primary_key=True),
+    Column("since", Double, nullable=False),
+    Column("until", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+)
+
+uncopied = Table(
+    "uncopied",
+    metadata,
+    Column("account", AccountText, primary_key=True),
+    Column("order_id", Text, primary_key=True),
+    _money("executed"),
+    _words("reason"),
+    Column("at", Double, nullable=False),
 )
 
 switches = Table(

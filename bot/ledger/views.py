@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
@@ -13,14 +14,17 @@ from bot.domain.states import AT_THE_VENUE, MOVED_ASIDE, OPEN_STATES
 from bot.ledger import tables
 from bot.ledger.coins import CoinAdjustment, CopiedCoins
 from bot.ledger.commands import Command, read_command
+from bot.ledger.history import HistoryQueries
+from bot.ledger.parts import PartQueries
+from bot.ledger.positions import Trade, positions_after
 from bot.ledger.recovery import RecoveryQueries
-from bot.ledger.rows import AccountRow, CopyRow, Counts, EventRow, MasterOrderRow, OrderRow, SignalRow
+from bot.ledger.rows import AccountRow, CopyRow, Counts, EventRow, MasterOrderRow, OrderRow, OwnPosition, SignalRow
 from bot.ledger.switches import KillSwitch, read_switch
 
 _WENT_WRONG = (OrderState.REJECTED, OrderState.FAILED)
 
 
-class Views(RecoveryQueries):
+class Views(RecoveryQueries, PartQueries, HistoryQueries):
     """Reads of one ledger. Every method raises ``LedgerUnavailable`` when it cannot be read."""
 
     def close(self) -> None:
@@ -85,17 +89,38 @@ class Views(RecoveryQueries):
         return self._all(CoinAdjustment, rows, *wanted, order=[rows.c.id])
 
     def master_order(self, client_order_id: ClientOrderId) -> MasterOrderRow | None:
-        """One order of a master."""
+        """One order of a master, or of a user for itself."""
         orders = tables.master_orders
         found = self._all(MasterOrderRow, orders, orders.c.client_order_id == client_order_id)
         return found[0] if found else None
 
     def master_orders(self, limit: int = 20) -> list[MasterOrderRow]:
-        """The latest orders of the masters, newest first."""
+        """The latest orders that copy nothing, of masters and of users for themselves, newest first."""
         return self._newest(MasterOrderRow, tables.master_orders, "intended_at", limit)
 
+    def own_orders_of(self, account: AccountId) -> list[MasterOrderRow]:
+        """Every order that one account decided for itself, oldest first."""
+        orders = tables.master_orders
+        return self._all(MasterOrderRow, orders, orders.c.account == account, order=[orders.c.intended_at])
+
+    def positions_of(self, account: AccountId) -> dict[str, OwnPosition]:
+        """What an account's own orders bought and have not sold again, by symbol.
+
+        What was bought or sold by hand is not in it: more or fewer coins may be there.
+        """
+        orders, fills = tables.master_orders, tables.fills
+        own = (orders.c.client_order_id == fills.c.client_order_id) & (orders.c.account == fills.c.account)
+        trades = (
+            select(*(fills.c[column.name] for column in fields(Trade)))
+            .join(orders, own)
+            .where(orders.c.account == account)
+            .order_by(fills.c.time, orders.c.intended_at, fills.c.trade_id)
+        )
+        with self._database.reading() as connection:
+            return positions_after(Trade(*row) for row in connection.execute(trades))
+
     def all_orders_by_account(self) -> dict[AccountId, list[OrderRow]]:
-        """Every order that was ever meant to be sent, masters' and copies', by account."""
+        """Every order that was ever meant to be sent, copies and those that copy nothing, by account."""
         rows: dict[AccountId, list[OrderRow]] = {}
         copies = tables.copies
         meant = copies.c.state.not_in(MOVED_ASIDE)

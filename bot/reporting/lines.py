@@ -64,6 +64,40 @@ class LogAnnouncer:
         _log.error("❌ the signal of %s %s was not emitted: %s", order.side.upper(), order.symbol, reason)
         _log.error("⚠️ User accounts will NOT copy this trade!")
 
+    def watching(self, account: AccountId, by: str) -> None:
+        """What is traded by hand on a master account is heard of, and how."""
+        _log.info("👀 %s %s: trades by hand are watched, %s", account.label, account.venue.upper(), by)
+
+    def watch_interrupted(self, account: AccountId, reason: str) -> None:
+        """The socket of a master is gone for now; what it missed is asked for."""
+        _log.warning("⚠️ %s %s: the socket that tells its fills: %s", account.label, account.venue.upper(), reason)
+
+    def watch_blind(self, account: AccountId, seconds: float, reason: str) -> None:
+        """Neither socket nor questions tell what a master trades."""
+        _log.error(
+            "🚨 %s %s is NOT watched for %.0f s: %s; what it trades by hand is copied when it is known",
+            account.label,
+            account.venue.upper(),
+            seconds,
+            reason,
+        )
+
+    def traded_by_hand(self, signal: TradeSignal) -> None:
+        """A master traded, and the bot did not do it."""
+        _log.info(
+            "✋ %s traded by hand: %s %s %s at %s, order %s",
+            signal.master_account.label,
+            signal.side.upper(),
+            shown(signal.size),
+            signal.symbol,
+            shown(signal.price),
+            signal.order_id,
+        )
+
+    def signal_refused(self, signal: TradeSignal, reason: str) -> None:
+        """A signal did not get through, or not yet."""
+        _log.error("❌ the signal of %s %s was not emitted: %s", signal.side.upper(), signal.symbol, reason)
+
     def master_confirmed(self, result: OrderResult) -> None:
         """A master's order and its fill."""
         order, report = result.order, result.report

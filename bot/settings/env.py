@@ -106,6 +106,12 @@ class Environment(BaseModel):
     def _capitalised(cls, value: str) -> str:
         return value.capitalize()
 
+    @field_validator("strategy_candle_minutes", mode="before")
+    @classmethod
+    def _number(cls, value: object) -> object:
+        # A list of values, unlike a number, does not take their text.
+        return int(value) if isinstance(value, str) and value.strip().isdecimal() else value
+
     @field_validator("log_level", mode="before")
     @classmethod
     def _upper(cls, value: str) -> str:

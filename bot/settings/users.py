@@ -39,6 +39,9 @@ class UserSettings(BaseModel):
     Attributes:
         venue: from the file's name when missing (also written ``broker_type``).
         account_type: retail or investor; from the file's name when missing.
+        copy_from_master: false: connected, but follows nobody.
+        independent: the account may trade by its own strategy while it copies nobody: it follows no master, or that one
+            is not connected.
         follow: the venue whose master to follow; None follows the master of the user's own venue.
         multiplier: the user's own factor on every entry.
         max_user_risk: share of the balance a trade may use, at most 0.10; None takes the common limit.
@@ -56,6 +59,7 @@ class UserSettings(BaseModel):
     venue: BrokerType = Field(validation_alias=AliasChoices("venue", "broker_type"))
     account_type: Literal["retail", "investor"] = "retail"
     copy_from_master: bool = True
+    independent: bool = False
     follow: BrokerType | None = None
     multiplier: Annotated[Decimal, Field(gt=0, le=10)] = Decimal(1)
     max_user_risk: Annotated[Decimal, Field(gt=0, le=HIGHEST_USER_RISK)] | None = None
@@ -65,7 +69,7 @@ class UserSettings(BaseModel):
     quote_map: dict[str, str] = Field(default_factory=dict)
     _file: str = PrivateAttr(default="config")
 
-    @field_validator("enabled", "copy_from_master", mode="before")
+    @field_validator("enabled", "copy_from_master", "independent", mode="before")
     @classmethod
     def _only_true_or_false(cls, value: Any) -> Any:
         if not isinstance(value, bool):

@@ -5,49 +5,34 @@ What makes them unusable is an :class:`InvalidCandles`; what a strategy can live
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 from math import inf, isfinite
+from operator import attrgetter
 from typing import Any
 
 import pandas as pd
 
-from bot.domain.errors import NijaError
 from bot.domain.instruments import split_symbol
 from bot.domain.money import to_decimal
+from bot.trading_strategy.history import COLUMNS, Gap, History, Indicator, InvalidCandles, checked
 
-_PRICES = ("open", "high", "low", "close")
-_VALUES = (*_PRICES, "volume")
-_ROW = ("time", *_VALUES)
+__all__ = ["Candles", "Gap", "InvalidCandles"]
 
-
-class InvalidCandles(NijaError, ValueError):
-    """Candles that nothing may be decided on; the text names the symbol, the candle and its fault."""
+_after = attrgetter("after")
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Candles that are missing: ``missing`` of them after the one that opened at ``after`` (unix seconds)."""
-
-    after: int
-    missing: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Candles:
-    """The committed candles of one symbol, oldest first, checked when they are made.
+    """The committed candles of one symbol, oldest first, checked when they are made; never changed.
 
-    Attributes:
+    Args:
         symbol: canonical, ``BTC-USD``.
         interval_s: length of a candle, seconds.
-        frame: columns open, high, low, close (quote) and volume (base), float64, by ``time``: unix seconds of the
-            opening, int64. Given in any number type, as text too, with ``time`` as a column or as the index, and with
-            other columns, which are left out; kept as a copy without the candles that are still forming.
+        frame: columns open, high, low, close (quote) and volume (base), in any number type, as text too, with ``time``
+            (unix seconds of the opening) as a column or as the index, and with other columns, which are left out.
         now: unix seconds, by the caller's clock.
         late_after_intervals: a feed is frozen when its last candle closed more than this many intervals ago.
-        gaps: missing candles. Some venues leave out candles without a trade, some lose them: which one is not known.
-        notes: what was left out and what is missing, for people.
 
     Raises:
         InvalidCandles: no committed candle; a missing column; a value that is no finite number; a price not above
@@ -56,32 +41,21 @@ class Candles:
         InvalidAmount: the symbol is not canonical.
     """
 
-    symbol: str
-    interval_s: int
-    frame: Any
-    now: float
-    late_after_intervals: float = 2.0
-    gaps: tuple[Gap, ...] = field(init=False, default=())
-    notes: tuple[str, ...] = field(init=False, default=())
+    __slots__ = ("_count", "_history", "_interval_s", "_now", "_symbol")
 
-    def __post_init__(self) -> None:
-        split_symbol(self.symbol)
-        if self.interval_s <= 0:
-            raise self._invalid(f"interval_s must be above zero, was {self.interval_s}")
-        if not isfinite(self.now):
-            raise self._invalid(f"now must be a finite number, was {self.now}")
-        if not 1 <= self.late_after_intervals < inf:
-            raise self._invalid(f"late_after_intervals must be at least 1, was {self.late_after_intervals}")
-        frame = self._timed(self.frame)
-        self._check_order(frame.index)
-        committed = self._numbers(frame[frame.index + self.interval_s <= self.now])
-        if committed.empty:
-            raise self._invalid("there is no committed candle")
-        self._check_values(committed)
-        object.__setattr__(self, "frame", committed)
-        self._check_age()
-        object.__setattr__(self, "gaps", self._find_gaps())
-        object.__setattr__(self, "notes", self._make_notes(len(frame) - len(committed)))
+    def __init__(self, symbol: str, interval_s: int, frame: Any, now: float, late_after_intervals: float = 2.0) -> None:
+        split_symbol(symbol)
+        if interval_s <= 0:
+            raise InvalidCandles(f"{symbol}: interval_s must be above zero, was {interval_s}")
+        if not isfinite(now):
+            raise InvalidCandles(f"{symbol}: now must be a finite number, was {now}")
+        if not 1 <= late_after_intervals < inf:
+            raise InvalidCandles(f"{symbol}: late_after_intervals must be at least 1, was {late_after_intervals}")
+        self._hold(symbol, interval_s, checked(symbol, interval_s, frame, now), now)
+        age, limit = now - self.closed_at, late_after_intervals * interval_s
+        if age > limit:
+            fault = f"the last committed candle closed {age:.0f} s ago, more than {limit:.0f} s"
+            raise InvalidCandles(f"{symbol}: the feed is frozen: {fault}")
 
     @classmethod
     def from_rows(
@@ -94,15 +68,61 @@ class Candles:
         """
         listed = list(rows)
         for number, row in enumerate(listed):
-            if len(row) != len(_ROW):
-                raise InvalidCandles(f"{symbol}: row {number} of the candles has {len(row)} values, not {len(_ROW)}")
+            if len(row) != len(COLUMNS):
+                raise InvalidCandles(f"{symbol}: row {number} of the candles has {len(row)} values, not {len(COLUMNS)}")
         # object: a column of text must not become anything else before it is checked
-        return cls(
-            symbol, interval_s, pd.DataFrame(listed, columns=list(_ROW), dtype=object), now, late_after_intervals
-        )
+        frame = pd.DataFrame(listed, columns=list(COLUMNS), dtype=object)
+        return cls(symbol, interval_s, frame, now, late_after_intervals)
+
+    def until(self, count: int) -> Candles:
+        """The first ``count`` of them, as they stood at the moment when the last of these closed.
+
+        Shares what is checked and computed already, so that every candle of a long history can have its turn.
+
+        Raises:
+            IndexError: there are not so many, or none is asked for.
+        """
+        if not 1 <= count <= self._count:
+            raise IndexError(f"{self._symbol}: {count} of {self._count} candles")
+        view = object.__new__(Candles)
+        view._hold(self._symbol, self._interval_s, self._history, self._history.times[count - 1] + self._interval_s)
+        view._count = count
+        return view
+
+    def _hold(self, symbol: str, interval_s: int, history: History, now: float) -> None:
+        self._symbol = symbol
+        self._interval_s = interval_s
+        self._history = history
+        self._now = now
+        self._count = len(history.times)
 
     def __len__(self) -> int:
-        return len(self.frame)
+        return self._count
+
+    @property
+    def symbol(self) -> str:
+        """Canonical, ``BTC-USD``."""
+        return self._symbol
+
+    @property
+    def interval_s(self) -> int:
+        """Length of a candle, seconds."""
+        return self._interval_s
+
+    @property
+    def now(self) -> float:
+        """Unix seconds, by the clock of whoever made them."""
+        return self._now
+
+    @property
+    def frame(self) -> Any:
+        """Columns open, high, low, close and volume, float64, by ``time``, int64; forming candles are left out."""
+        return self._history.frame.iloc[: self._count]
+
+    @property
+    def times(self) -> Sequence[int]:
+        """The openings, unix seconds."""
+        return self._history.times[: self._count]
 
     @property
     def close(self) -> Any:
@@ -110,99 +130,62 @@ class Candles:
         return self.frame["close"]
 
     @property
+    def closes(self) -> Any:
+        """The closing prices: a float64 array, as :meth:`indicator` answers."""
+        return self._history.closes[: self._count]
+
+    def indicator(self, function: Indicator, period: int) -> Any:
+        """An indicator of the closing prices: a float64 array, one value a candle, NaN where there is none yet.
+
+        Args:
+            function: one of :mod:`bot.trading_strategy.indicators`, or another whose values do not depend on later
+                prices: it is computed once for all the candles that a view was cut from.
+        """
+        return self._history.indicator(function, period)[: self._count]
+
+    @property
     def last_close(self) -> Decimal:
         """The last closing price, quote per base, exactly as the venue wrote it."""
-        return to_decimal(float(self.close.iloc[-1]), "close")
+        return to_decimal(float(self._history.closes[self._count - 1]), "close")
 
     @property
     def last_time(self) -> int:
         """Opening of the last committed candle, unix seconds."""
-        return int(self.frame.index[-1])
+        return self._history.times[self._count - 1]
 
     @property
     def closed_at(self) -> int:
         """Closing of the last committed candle, unix seconds."""
-        return self.last_time + self.interval_s
+        return self.last_time + self._interval_s
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """Missing candles. Some venues leave out those without a trade, some lose them: which one is not known."""
+        return self._history.gaps[: self._gaps_before_last()]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out and what is missing, for people."""
+        notes, gaps = [], self.gaps
+        if self._count == len(self._history.times) and self._history.forming:
+            notes.append(f"left out {self._history.forming} still forming")
+        if gaps:
+            missing = sum(gap.missing for gap in gaps)
+            notes.append(f"{missing} missing in {len(gaps)} gaps, the last after {gaps[-1].after}")
+        return tuple(notes)
 
     def gap_within(self, count: int) -> Gap | None:
         """The latest gap among the last ``count`` candles, or None."""
-        first = int(self.frame.index[-min(count, len(self))])
-        return next((gap for gap in reversed(self.gaps) if gap.after >= first), None)
+        number = self._gaps_before_last()
+        if not number:
+            return None
+        latest = self._history.gaps[number - 1]
+        return latest if latest.after >= self._history.times[self._count - min(count, self._count)] else None
 
-    def _timed(self, frame: Any) -> Any:
-        if "time" in frame.columns:
-            frame = frame.set_index("time")
-        missing = [name for name in _VALUES if name not in frame.columns]
-        if frame.index.name != "time" or missing:
-            raise self._invalid(f"no column {', '.join(missing) or 'time'}")
-        frame = frame[list(_VALUES)]
-        times = self._as_numbers(pd.Series(frame.index, dtype=object), "time")
-        odd = times[times % 1 != 0]
-        if not odd.empty:
-            raise self._invalid(f"time must be whole unix seconds, was {odd.iloc[0]}")
-        return frame.set_axis(pd.Index(times.astype("int64"), name="time"), axis=0)
+    def count_until(self, time: float) -> int:
+        """How many of them had closed by ``time`` (unix seconds)."""
+        interval_s = self._interval_s
+        return bisect_right(self._history.times, time, hi=self._count, key=lambda opening: opening + interval_s)
 
-    def _numbers(self, frame: Any) -> Any:
-        columns = {name: self._as_numbers(frame[name], name) for name in _VALUES}
-        return pd.DataFrame(columns, index=frame.index)
-
-    def _as_numbers(self, values: Any, name: str) -> Any:
-        numbers = pd.to_numeric(values.map(_as_float), errors="coerce").astype("float64")
-        bad = values[~(numbers.abs() < inf)]
-        if not bad.empty:
-            where = "" if name == "time" else f" of the candle at {bad.index[0]}"
-            raise self._invalid(f"{name}{where} is no finite number, was {bad.iloc[0]!r}")
-        return numbers
-
-    def _check_order(self, times: Any) -> None:
-        steps = times.to_series().diff()
-        for wrong, fault in (
-            (steps == 0, "is there twice"),
-            (steps < 0, "is older than the one before it"),
-            (steps % self.interval_s > 0, f"is not a multiple of {self.interval_s} s after the one before it"),
-            (times > self.now + self.interval_s, f"is after now ({self.now:.0f}): the clock or the feed is wrong"),
-        ):
-            if wrong.any():
-                raise self._invalid(f"the candle at {times[wrong][0]} {fault}")
-
-    def _check_values(self, frame: Any) -> None:
-        prices = frame[list(_PRICES)]
-        for wrong, fault in (
-            ((prices <= 0).any(axis=1), "has a price that is not above zero"),
-            (frame["high"] < prices.max(axis=1), "has a high below another of its prices"),
-            (frame["low"] > prices.min(axis=1), "has a low above another of its prices"),
-            (frame["volume"] < 0, "has a negative volume"),
-        ):
-            if wrong.any():
-                raise self._invalid(f"the candle at {frame.index[wrong][0]} {fault}")
-
-    def _check_age(self) -> None:
-        age, limit = self.now - self.closed_at, self.late_after_intervals * self.interval_s
-        if age > limit:
-            raise self._invalid(
-                f"the feed is frozen: the last committed candle closed {age:.0f} s ago, more than {limit:.0f} s"
-            )
-
-    def _find_gaps(self) -> tuple[Gap, ...]:
-        steps = self.frame.index.to_series().diff()
-        wide = steps[steps > self.interval_s]
-        return tuple(Gap(int(time - step), int(step) // self.interval_s - 1) for time, step in wide.items())
-
-    def _make_notes(self, forming: int) -> tuple[str, ...]:
-        notes = []
-        if forming:
-            notes.append(f"left out {forming} still forming")
-        if self.gaps:
-            missing = sum(gap.missing for gap in self.gaps)
-            notes.append(f"{missing} missing in {len(self.gaps)} gaps, the last after {self.gaps[-1].after}")
-        return tuple(notes)
-
-    def _invalid(self, fault: str) -> InvalidCandles:
-        return InvalidCandles(f"{self.symbol}: {fault}")
-
-
-def _as_float(value: Any) -> float | None:
-    try:
-        return None if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
+    def _gaps_before_last(self) -> int:
+        return bisect_left(self._history.gaps, self.last_time, key=_after)

@@ -33,22 +33,21 @@ def without_indicators(
 
 
 def crossed_below(line: Any, other: Any, candles: Candles, position: Position) -> bool:
-    """Whether ``line`` (Series by opening time) fell below ``other`` since the position was opened, and still is there.
+    """Whether ``line`` (one value a candle) fell below ``other`` since the position was opened, and still is there.
 
     A cross that nobody saw, because the bot was down, counts; where the opening is not known, only the last candle's.
     """
-    if not line.iloc[-1] < other.iloc[-1]:
+    if not line[-1] < other[-1]:
         return False
-    before = line.iloc[:-1] >= other.iloc[:-1]
     opened = candles.closed_at if position.opened_at is None else position.opened_at
     # The candle in which it was opened closed after the opening; the one before it is where a cross may begin.
-    first = int((before.index + candles.interval_s <= opened).sum()) - 1
-    return bool(before.iloc[max(first, 0) :].any())
+    first = max(min(candles.count_until(opened), len(candles) - 1) - 1, 0)
+    return bool((line[first:-1] >= other[first:-1]).any())
 
 
 def crossed_above(line: Any, other: Any) -> bool:
-    """Whether ``line`` rose above ``other`` with the last candle."""
-    return bool(line.iloc[-2] <= other.iloc[-2] and line.iloc[-1] > other.iloc[-1])
+    """Whether ``line`` (one value a candle) rose above ``other`` with the last candle."""
+    return bool(line[-2] <= other[-2] and line[-1] > other[-1])
 
 
 def figure(value: float) -> str:

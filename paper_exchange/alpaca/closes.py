@@ -16,8 +16,8 @@ class DailyCloses:
         self._closes: dict[tuple[str, int], Decimal] = {}
 
     def last(self, symbol: str, now: float) -> Decimal:
-        """The close of the day before a unix time."""
-        key = symbol, int(now // DAY)
+        """The close of the day before the one that it is in the market at a unix time."""
+        key = symbol, int(self._market.time.at(now) // DAY)
         if key not in self._closes:
             rows = self._market.quotes[symbol].candles.rows(DAY, now)
             self._closes[key] = rows[-2].close if len(rows) > 1 else rows[-1].open

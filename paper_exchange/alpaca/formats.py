@@ -58,11 +58,6 @@ def moment(unix: float) -> str:
     return f"{datetime.fromtimestamp(whole, UTC):%Y-%m-%dT%H:%M:%S}{fraction}Z"
 
 
-def optional_moment(unix: float | None) -> str | None:
-    """The same, `None` for none."""
-    return None if unix is None else moment(unix)
-
-
 def microseconds(unix: float) -> str:
     """Like `2022-12-28T12:19:29.579352Z`, as in activities."""
     whole, rest = divmod(nanoseconds(unix), _NANOSECONDS)

@@ -14,6 +14,7 @@ from decimal import Decimal
 from paper_exchange.alpaca.errors import unauthorized
 from paper_exchange.alpaca.limits import Window
 from paper_exchange.core.accounts import Account
+from paper_exchange.core.orders import Order
 
 _KEY_LENGTH = 18
 _SECRET_LENGTH = 40
@@ -23,7 +24,8 @@ _SECRET_LENGTH = 40
 class ApiKey:
     """One key of one account, with what Alpaca knows of that account.
 
-    `notionals` holds, by order id, the amount in quote of orders that were asked for by amount.
+    `notionals` holds, by client order id, the amount in quote of orders that were asked for by amount. `text_frames`:
+    its stream comes in text frames, as of live accounts, instead of binary ones, as of paper accounts.
     """
 
     account: Account
@@ -32,8 +34,13 @@ class ApiKey:
     account_id: str
     account_number: str
     opened_at: float
+    text_frames: bool = False
     window: Window = field(default_factory=Window)
     notionals: dict[str, Decimal] = field(default_factory=dict)
+
+    def notional_of(self, order: Order) -> Decimal | None:
+        """The amount that an order was asked for by, `None` where it was asked for by quantity."""
+        return self.notionals.get(order.ticket.client_order_id or "")
 
 
 class KeyRing:

@@ -27,6 +27,8 @@ _SHOWN_LEVEL_SHARES = tuple(
     Decimal(n) for n in (57_000, 113_000, 95_000, 16_000, 5_000, 140_000, 60_000, 33_000, 210_000, 480_000)
 )
 _Row = tuple[str, float, dict[str, Any]]
+_RowsOf = Callable[[Quote, int], Iterator[tuple[float, dict[str, Any]]]]
+"""(quote, unix nanoseconds of the start) -> time and record of each row, of what is older too if that is simpler."""
 
 
 def latest_quotes(call: PublicCall) -> Result:
@@ -40,9 +42,9 @@ def latest_trades(call: PublicCall) -> Result:
 
 
 def latest_bars(call: PublicCall) -> Result:
-    """The minute that is running, of each symbol."""
+    """The minute that is running, or the last one that was traded in, of each symbol."""
     now = call.exchange.clock.now()
-    return {"bars": _by_symbol(call, lambda quote: _bar(quote.candles.rows(MINUTE, now)[-1]))}
+    return {"bars": _by_symbol(call, lambda quote: _bar(quote.candles.traded(MINUTE, now, 0)[-1]))}
 
 
 def latest_orderbooks(call: PublicCall) -> Result:
@@ -58,19 +60,24 @@ def snapshots(call: PublicCall) -> Result:
 
 
 def bars(call: PublicCall) -> Result:
-    """Candles from `start` (default: midnight UTC) to `end`, symbol by symbol, `limit` a page."""
+    """Candles from `start` (default: midnight UTC, in market time) to `end`, symbol by symbol, `limit` a page."""
     interval = _interval(call)
     now = call.exchange.clock.now()
 
-    def rows(quote: Quote) -> Iterator[tuple[float, dict[str, Any]]]:
-        return ((float(candle.time), _bar(candle)) for candle in quote.candles.rows(interval, now))
+    def rows(quote: Quote, start: int) -> Iterator[tuple[float, dict[str, Any]]]:
+        candles = quote.candles.traded(interval, now, start // nanoseconds(1))
+        return ((float(candle.time), _bar(candle)) for candle in candles)
 
-    return _history(call, "bars", rows)
+    return _history(call, "bars", call.exchange.market.time.at(now), rows)
 
 
 def trades(call: PublicCall) -> Result:
     """Public trades from `start` (default: midnight UTC) to `end`, symbol by symbol, `limit` a page."""
-    return _history(call, "trades", lambda quote: ((trade.time, _trade(trade)) for trade in quote.tape))
+
+    def rows(quote: Quote, _start: int) -> Iterator[tuple[float, dict[str, Any]]]:
+        return ((trade.time, _trade(trade)) for trade in quote.tape)
+
+    return _history(call, "trades", call.exchange.clock.now(), rows)
 
 
 def _by_symbol(call: PublicCall, show: Callable[[Quote], dict[str, Any]]) -> dict[str, Any]:
@@ -93,8 +100,7 @@ def _quote_of(call: PublicCall, pair: Pair) -> Quote:
     return call.exchange.market.quotes[pair.instrument.symbol]
 
 
-def _history(call: PublicCall, name: str, rows_of: Callable[[Quote], Iterator[tuple[float, dict[str, Any]]]]) -> Result:
-    now = call.exchange.clock.now()
+def _history(call: PublicCall, name: str, now: float, rows_of: _RowsOf) -> Result:
     start, end = call.query.moment("start"), call.query.moment("end")
     start = nanoseconds(now - now % DAY) if start is None else start
     limit = call.query.whole("limit", _ROWS, _MOST_ROWS)
@@ -103,7 +109,7 @@ def _history(call: PublicCall, name: str, rows_of: Callable[[Quote], Iterator[tu
     for pair in sorted(_pairs(call), key=lambda pair: pair.slash):
         shown = [
             (pair.slash, at, row)
-            for at, row in rows_of(_quote_of(call, pair))
+            for at, row in rows_of(_quote_of(call, pair), start)
             if nanoseconds(at) >= start and (end is None or nanoseconds(at) <= end)
         ]
         rows.extend(reversed(shown) if descending else shown)
@@ -182,13 +188,13 @@ def _book(quote: Quote, now: float) -> dict[str, Any]:
 
 
 def _snapshot(quote: Quote, now: float) -> dict[str, Any]:
-    minute, (before, today) = quote.candles.rows(MINUTE, now)[-1], quote.candles.rows(DAY, now)[-2:]
+    minute, days = quote.candles.traded(MINUTE, now, 0)[-1], quote.candles.traded(DAY, now, 0)
     return {
-        "dailyBar": _bar(today),
+        "dailyBar": _bar(days[-1]),
         "latestQuote": _quote(quote, now),
         "latestTrade": _trade(quote.tape[-1]),
         "minuteBar": _bar(minute),
-        "prevDailyBar": _bar(before),
+        "prevDailyBar": _bar(days[-2]) if len(days) > 1 else None,
     }
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from paper_exchange.alpaca.formats import activity_time, microseconds, moment, optional, optional_moment, plain
+from paper_exchange.alpaca.formats import activity_time, microseconds, moment, optional, plain
 from paper_exchange.alpaca.instruments import Catalogue
+from paper_exchange.core.engine import INSUFFICIENT_FUNDS
 from paper_exchange.core.orders import ZERO, Order, OrderState, OrderStatus, Side, TimeInForce, Trade
 
 _PRICE_DECIMALS = 9
-_FINAL = {OrderStatus.CLOSED: "filled", OrderStatus.CANCELED: "canceled", OrderStatus.EXPIRED: "expired"}
+FILLED, CANCELED, EXPIRED, REJECTED = "filled", "canceled", "expired", "rejected"
+_FINAL = {OrderStatus.CLOSED: FILLED, OrderStatus.CANCELED: CANCELED, OrderStatus.EXPIRED: EXPIRED}
 _TIMES_IN_FORCE = {TimeInForce.GOOD_TILL_CANCELED: "gtc", TimeInForce.IMMEDIATE_OR_CANCEL: "ioc"}
 
 
@@ -20,9 +22,15 @@ def just_accepted(order: Order) -> OrderState:
 
 
 def status_of(state: OrderState) -> str:
-    """The order's status in the venue's words; `pending_new` is before anything can have happened to it."""
+    """The order's status in the venue's words.
+
+    `pending_new` is before anything can have happened to it, `rejected` when it could not be paid any more by the time
+    that it was to trade.
+    """
     if state.status is OrderStatus.PENDING:
         return "pending_new"
+    if state.status is OrderStatus.CANCELED and state.reason == INSUFFICIENT_FUNDS and not state.executed:
+        return REJECTED
     return _FINAL.get(state.status) or ("partially_filled" if state.executed else "new")
 
 
@@ -30,17 +38,18 @@ def order_record(order: Order, state: OrderState, catalogue: Catalogue, notional
     """The order object (Alpaca docs, Orders). `filled_qty` is before fees, which are taken from what is received."""
     ticket = order.ticket
     pair = catalogue.pair_of(ticket.instrument.symbol)
-    kind = ticket.order_type.value
+    kind, status = ticket.order_type.value, status_of(state)
+    ended_at = moment(state.time)
     return {
         "id": order.order_id,
         "client_order_id": ticket.client_order_id,
         "created_at": moment(order.opened_at),
         "updated_at": moment(state.time),
         "submitted_at": moment(order.opened_at),
-        "filled_at": _when(state, OrderStatus.CLOSED),
-        "expired_at": _when(state, OrderStatus.EXPIRED),
-        "canceled_at": _when(state, OrderStatus.CANCELED),
-        "failed_at": None,
+        "filled_at": ended_at if status == FILLED else None,
+        "expired_at": ended_at if status == EXPIRED else None,
+        "canceled_at": ended_at if status == CANCELED else None,
+        "failed_at": ended_at if status == REJECTED else None,
         "replaced_at": None,
         "replaced_by": None,
         "replaces": None,
@@ -58,7 +67,7 @@ def order_record(order: Order, state: OrderState, catalogue: Catalogue, notional
         "time_in_force": _TIMES_IN_FORCE[ticket.time_in_force],
         "limit_price": optional(ticket.limit_price),
         "stop_price": None,
-        "status": status_of(state),
+        "status": status,
         "extended_hours": False,
         "legs": None,
         "trail_percent": None,
@@ -110,7 +119,3 @@ def _fill_record(order: Order, trade: Trade, catalogue: Catalogue, executed: Dec
         "order_status": "filled" if final else "partially_filled",
         "swap_rate": "1",
     }
-
-
-def _when(state: OrderState, status: OrderStatus) -> str | None:
-    return optional_moment(state.time if state.status is status else None)

@@ -55,10 +55,11 @@ def fills(call: PrivateCall) -> Result:
     if kinds and "FILL" not in kinds:
         return []
     after, until = call.query.moment("after"), call.query.moment("until")
-    horizon = call.horizon()
+    only, horizon = call.query.text("order_id"), call.horizon()
     shown = [
         record
         for order in call.key.account.orders.values()
+        if only in (None, order.order_id)
         for record in fill_records(order, call.catalogue, horizon)
         if (after is None or read_nanoseconds(record["transaction_time"]) > after)
         and (until is None or read_nanoseconds(record["transaction_time"]) < until)
@@ -91,4 +92,4 @@ def _one(call: PrivateCall, order: Order | None, name: str) -> Result:
 
 
 def _record(call: PrivateCall, order: Order, state: OrderState) -> dict[str, Any]:
-    return order_record(order, state, call.catalogue, call.key.notionals.get(order.order_id))
+    return order_record(order, state, call.catalogue, call.key.notional_of(order))

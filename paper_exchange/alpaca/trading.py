@@ -38,8 +38,6 @@ def submit_order(call: PrivateCall) -> Result:
     _check_open_for_orders(call)
     _check_size(call, ticket, notional)
     order = _place(call, ticket, notional)
-    if notional is not None:
-        call.key.notionals[order.order_id] = notional
     return order_record(order, just_accepted(order), call.catalogue, notional)
 
 
@@ -166,9 +164,13 @@ def _check_size(call: PrivateCall, ticket: Ticket, notional: Decimal | None) -> 
 
 def _place(call: PrivateCall, ticket: Ticket, notional: Decimal | None) -> Order:
     account, instrument = call.key.account, ticket.instrument
+    if notional is not None:
+        # Whoever listens to the account is told of the order before it is answered.
+        call.key.notionals[ticket.client_order_id or ""] = notional
     try:
         return call.exchange.place(account, ticket)
     except InsufficientFunds:
+        call.key.notionals.pop(ticket.client_order_id or "", None)
         if ticket.side is Side.SELL:
             asset, requested = instrument.base, ticket.volume
         else:

@@ -136,18 +136,34 @@ def verify(ring: KeyRing, authorization: str, verb: str, hosts: tuple[str, ...],
         now: unix seconds.
     """
     scheme, _, token = authorization.partition(" ")
-    key = ring.by_name.get(token_key_name(authorization))
-    if scheme != "Bearer" or key is None or not key.account.enabled:
+    if scheme != "Bearer":
+        raise CoinbaseError(401, UNAUTHORIZED)
+    key, claims = _read(ring, token, now)
+    meant = claims.get("uris", [claims.get("uri")])
+    if not any(f"{verb} {host}{path}" in meant for host in hosts):
+        raise CoinbaseError(401, UNAUTHORIZED)
+    return key
+
+
+def verify_for_socket(ring: KeyRing, token: str, now: float) -> ApiKey:
+    """The key that signed the token of a WebSocket message, which names no request; raises CoinbaseError otherwise."""
+    key, claims = _read(ring, token, now)
+    if "uri" in claims or "uris" in claims:
+        raise CoinbaseError(401, UNAUTHORIZED)
+    return key
+
+
+def _read(ring: KeyRing, token: str, now: float) -> tuple[ApiKey, dict[str, Any]]:
+    key = ring.by_name.get(token_key_name(token))
+    if key is None or not key.account.enabled:
         raise CoinbaseError(401, UNAUTHORIZED)
     try:
         claims = jwt.decode(token, key.public, algorithms=[key.algorithm.value], issuer=_ISSUERS, options=_CLAIMS)
     except jwt.InvalidTokenError:
         raise CoinbaseError(401, UNAUTHORIZED) from None
-    meant = claims.get("uris", [claims.get("uri")])
-    timely = _is_timely(claims["nbf"], claims["exp"], now)
-    if claims["sub"] != key.name or not timely or not any(f"{verb} {host}{path}" in meant for host in hosts):
+    if claims["sub"] != key.name or not _is_timely(claims["nbf"], claims["exp"], now):
         raise CoinbaseError(401, UNAUTHORIZED)
-    return key
+    return key, claims
 
 
 def _is_timely(begins: Any, ends: Any, now: float) -> bool:

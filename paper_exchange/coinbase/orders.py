@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from paper_exchange.coinbase.formats import iso, plain, ratio
 from paper_exchange.coinbase.keys import ApiKey
 from paper_exchange.core.engine import INSUFFICIENT_FUNDS
-from paper_exchange.core.orders import ZERO, Order, OrderState, OrderStatus, OrderType, Side, TimeInForce, Trade
+from paper_exchange.core.orders import (
+    ZERO,
+    Order,
+    OrderState,
+    OrderStatus,
+    OrderType,
+    Side,
+    Ticket,
+    TimeInForce,
+    Trade,
+)
 
 OPEN, PENDING, FILLED, CANCELLED, EXPIRED, FAILED = "OPEN", "PENDING", "FILLED", "CANCELLED", "EXPIRED", "FAILED"
 _STATUSES = {
@@ -39,21 +50,20 @@ def status(order: Order, state: OrderState) -> str:
 def order_record(order: Order, state: OrderState, key: ApiKey) -> dict[str, Any]:
     """The order object; numbers are strings, an empty string is for what does not apply."""
     ticket, now = order.ticket, status(order, state)
+    sent = key.configurations.get(order.order_id)
     after_fees = state.cost + state.fee if ticket.side is Side.BUY else state.cost - state.fee
     trades = [trade for trade in order.trades if trade.time <= state.time]
-    done = order.budget if ticket.volume_in_quote else ticket.volume
-    share = (state.cost if ticket.volume_in_quote else state.executed) * 100 / done
     return {
         "order_id": order.order_id,
         "product_id": ticket.instrument.symbol,
         "user_id": key.user_id,
-        "order_configuration": key.configurations.get(order.order_id),
+        "order_configuration": _configuration(ticket) if sent is None else sent,
         "side": ticket.side.value.upper(),
         "client_order_id": ticket.client_order_id,
         "status": now,
-        "time_in_force": _TIMES_IN_FORCE[ticket.time_in_force],
+        "time_in_force": time_in_force(ticket),
         "created_time": iso(order.opened_at),
-        "completion_percentage": plain(round(share, 2)),
+        "completion_percentage": plain(round(percentage(order, state), 2)),
         "filled_size": plain(state.executed),
         "average_filled_price": ratio(state.cost, state.executed),
         "fee": "",
@@ -83,6 +93,28 @@ def order_record(order: Order, state: OrderState, key: ApiKey) -> dict[str, Any]
         "attached_order_id": "",
         "attached_order_configuration": None,
     }
+
+
+def time_in_force(ticket: Ticket) -> str:
+    """In the venue's words; a market order never rests, whatever it was placed with."""
+    if ticket.order_type is OrderType.MARKET:
+        return _TIMES_IN_FORCE[TimeInForce.IMMEDIATE_OR_CANCEL]
+    return _TIMES_IN_FORCE[ticket.time_in_force]
+
+
+def percentage(order: Order, state: OrderState) -> Decimal:
+    """How much of the order had traded, of a hundred."""
+    if order.ticket.volume_in_quote:
+        return state.cost * 100 / order.budget
+    return state.executed * 100 / order.ticket.volume
+
+
+def _configuration(ticket: Ticket) -> dict[str, Any]:
+    """What an order would have been sent as that was placed by hand: sized in base, resting until it is canceled."""
+    size = {"base_size": plain(ticket.volume)}
+    if ticket.limit_price is None:
+        return {"market_market_ioc": size}
+    return {"limit_limit_gtc": size | {"limit_price": plain(ticket.limit_price), "post_only": ticket.post_only}}
 
 
 def fill_time(trade: Trade) -> float:

@@ -9,7 +9,6 @@ from paper_exchange.coinbase.calls import Call, Result
 from paper_exchange.coinbase.errors import invalid_argument
 from paper_exchange.coinbase.formats import iso, plain, ratio
 from paper_exchange.coinbase.instruments import NAMES, Product
-from paper_exchange.core.candles import DAY
 from paper_exchange.core.instruments import TradingStatus
 from paper_exchange.core.market import LEVELS, Quote
 from paper_exchange.core.orders import ZERO, Side
@@ -85,7 +84,7 @@ def best_bid_ask(call: Call) -> Result:
 
 
 def candles(call: Call) -> Result:
-    """Candles from `start` to `end`, newest first, at most 349."""
+    """Candles from `start` to `end` (default: market time), newest first, at most 349."""
     product_id = call.incoming.names["product_id"]
     call.product(product_id)
     length = _GRANULARITIES.get(call.parameters.text("granularity") or "")
@@ -94,12 +93,12 @@ def candles(call: Call) -> Result:
     now = call.exchange.clock.now()
     end = call.parameters.seconds("end")
     start = call.parameters.seconds("start")
-    last = now if end is None else end
+    last = call.exchange.market.time.at(now) if end is None else end
     first = last - (_MOST_CANDLES - 1) * length if start is None else start
     if (last - first) / length >= _MOST_CANDLES:
         raise invalid_argument("number of candles requested should be less than 350")
-    rows = call.exchange.market.quotes[product_id].candles.rows(length, now)
-    shown = [row for row in reversed(rows) if first <= row.time <= last]
+    rows = call.exchange.market.quotes[product_id].candles.traded(length, now, first)
+    shown = [row for row in reversed(rows) if row.time <= last]
     return {
         "candles": [
             {
@@ -142,7 +141,7 @@ def _product(call: Call, product: Product) -> dict[str, Any]:
     instrument = product.instrument
     quote = call.exchange.market.quotes[instrument.symbol]
     now = call.exchange.clock.now()
-    day = quote.candles.summary(now - DAY)
+    day = quote.candles.last_day(now)
     return {
         "product_id": instrument.symbol,
         "price": plain(quote.last),

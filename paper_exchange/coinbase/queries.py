@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from paper_exchange.coinbase.calls import Call, Parameters, Result
 from paper_exchange.coinbase.errors import NOT_FOUND, CoinbaseError, invalid_argument
-from paper_exchange.coinbase.formats import unix_seconds
+from paper_exchange.coinbase.formats import iso, unix_seconds
 from paper_exchange.coinbase.identifiers import UUID
 from paper_exchange.coinbase.orders import OPEN, fill_record, fill_time, order_record, status
 from paper_exchange.coinbase.paging import page
@@ -89,17 +89,24 @@ class _FillFilter:
         self._orders = parameters.texts("order_ids", "order_id")
         self._trades = parameters.texts("trade_ids")
         self._products = parameters.texts("product_ids", "product_id")
-        self._start = _time(parameters, "start_sequence_timestamp")
-        self._end = _time(parameters, "end_sequence_timestamp")
+        # Compared as they are shown: a client that asks from the last time that it saw gets that fill again.
+        self._start = _shown_time(parameters, "start_sequence_timestamp")
+        self._end = _shown_time(parameters, "end_sequence_timestamp")
 
     def fits(self, trade: Trade) -> bool:
+        shown = iso(fill_time(trade))
         return (
             (not self._orders or trade.order_id in self._orders)
             and (not self._trades or trade.trade_id in self._trades)
             and (not self._products or trade.instrument.symbol in self._products)
-            and (self._start is None or fill_time(trade) >= self._start)
-            and (self._end is None or fill_time(trade) <= self._end)
+            and (self._start is None or shown >= self._start)
+            and (self._end is None or shown <= self._end)
         )
+
+
+def _shown_time(parameters: Parameters, name: str) -> str | None:
+    at = _time(parameters, name)
+    return None if at is None else iso(at)
 
 
 def _time(parameters: Parameters, name: str) -> float | None:

@@ -13,6 +13,7 @@ from paper_exchange.coinbase.instruments import Catalogue
 from paper_exchange.coinbase.keys import Algorithm, ApiKey, KeyRing, public_key
 from paper_exchange.coinbase.routes import BY_NAME
 from paper_exchange.coinbase.venue import NAME, Coinbase
+from paper_exchange.coinbase.websocket.door import PATH, socket_door
 from paper_exchange.core.accounts import Account
 from paper_exchange.core.asgi import Application
 from paper_exchange.core.bodies import AccountChange, NewAccount
@@ -52,7 +53,7 @@ class CoinbaseVenue:
     change_body: type[AccountChange] = CoinbaseAccountChange
     calls = frozenset(BY_NAME)
     fault_kinds = frozenset(FaultKind) - {FaultKind.INVALID_NONCE}
-    socket_path: str | None = None
+    socket_path: str | None = PATH
 
     def __init__(self, coinbase: Coinbase) -> None:
         self._coinbase = coinbase
@@ -61,7 +62,7 @@ class CoinbaseVenue:
 
     def app(self) -> Application:
         """Coinbase's Advanced Trade API."""
-        return Door(self._coinbase, CoinbaseFaultAnswers(self._coinbase))
+        return Door(self._coinbase, CoinbaseFaultAnswers(self._coinbase), socket_door(self._coinbase))
 
     def check_account(self, wanted: NewAccount) -> None:
         """Raises ValueError for an unknown asset, a used key, or a secret that is none."""
@@ -127,5 +128,6 @@ def build(world: World, **settings: Any) -> CoinbaseVenue:
         first_prices=catalogue.start_prices,
         identifiers=CoinbaseIdentifiers(f"{world.seed}:{time.time_ns()}"),
         settings=Settings(**{**_DEFAULTS, **settings}),
+        names_orders=True,
     )
     return CoinbaseVenue(Coinbase(exchange, catalogue, KeyRing(world.seed)))

@@ -7,7 +7,9 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Protocol
 
+from paper_exchange.core.clock import MarketTime
 from paper_exchange.core.instruments import Instrument
 
 MINUTE = 60
@@ -63,19 +65,43 @@ def merge(candles: Iterable[Candle], interval_s: int) -> list[Candle]:
     return rows
 
 
-class CandleSeries:
-    """All candles of one symbol, of any interval, up to the one that is still forming."""
+class Candles(Protocol):
+    """All candles of one symbol, of any interval, up to the one that is still forming.
 
-    def __init__(self, history: History, started_at: float) -> None:
+    `now` is always a unix time of the exchange's clock, `since` and the times of candles are in market time.
+    """
+
+    def add_price(self, now: float, price: Decimal, volume: Decimal) -> None:
+        """Takes in one trade; `volume` in base."""
+
+    def rows(self, interval_s: int, now: float) -> list[Candle]:
+        """At most 720 candles without gaps, oldest first; what nobody traded in is flat."""
+
+    def traded(self, interval_s: int, now: float, since: float) -> list[Candle]:
+        """The candles that begin at `since` or later, oldest first, as a venue shows them that leaves gaps open."""
+
+    def last_day(self, now: float) -> Candle:
+        """The last 24 hours, to the quarter of an hour, as one candle."""
+
+    def today(self, now: float) -> Candle:
+        """Everything since midnight UTC as one candle."""
+
+
+class CandleSeries:
+    """Candles of a history and of the trades since the start."""
+
+    def __init__(self, history: History, time: MarketTime) -> None:
         self._history = history
-        self._first_minute = int(started_at) - int(started_at) % MINUTE
+        self._time = time
+        self._first_minute = int(time.began_at) - int(time.began_at) % MINUTE
         self._past: dict[int, list[Candle]] = {}
         self._last_day: list[Candle] | None = None
         self.minutes: deque[Candle] = deque(maxlen=KEPT_MINUTES)
 
     def add_price(self, now: float, price: Decimal, volume: Decimal) -> None:
         """Takes in one trade, of the first live minute at the earliest; `volume` in base."""
-        start = max(int(now) - int(now) % MINUTE, self._first_minute)
+        moment = int(self._time.at(now))
+        start = max(moment - moment % MINUTE, self._first_minute)
         last = self.minutes[-1] if self.minutes else None
         trade = Candle(start, price, price, price, price, volume, price * volume, 1)
         if last is not None and start <= last.time:
@@ -88,31 +114,48 @@ class CandleSeries:
         past = self._past.get(interval_s)
         if past is None:
             past = self._past[interval_s] = self._history(interval_s, self._first_minute, ROWS)
-        joined = merge([*past, *self.minutes], interval_s)
-        return self._without_gaps(joined, interval_s, now)[-ROWS:]
+        return without_gaps(merge([*past, *self.minutes], interval_s), interval_s, self._time.at(now))
 
-    def summary(self, since: float) -> Candle:
-        """Everything since a unix time at most a day ago, to the quarter of an hour, as one candle."""
+    def traded(self, interval_s: int, now: float, since: float) -> list[Candle]:
+        """The same from a unix time on: a simulated market always trades."""
+        return [row for row in self.rows(interval_s, now) if row.time >= since]
+
+    def last_day(self, now: float) -> Candle:
+        """The last 24 hours, to the quarter of an hour, as one candle."""
+        return self._since(self._time.at(now) - DAY)
+
+    def today(self, now: float) -> Candle:
+        """Everything since midnight UTC as one candle."""
+        moment = self._time.at(now)
+        return self._since(moment - moment % DAY)
+
+    def _since(self, since: float) -> Candle:
         if self._last_day is None:
             self._last_day = self._history(QUARTER, self._first_minute, DAY // QUARTER + 1)
         candles = [row for row in (*self._last_day, *self.minutes) if row.time > since - QUARTER]
-        return merge(candles or [self.minutes[-1]], self.minutes[-1].time + MINUTE)[0]
+        return as_one(candles or [self.minutes[-1]])
 
-    @staticmethod
-    def _without_gaps(rows: list[Candle], interval_s: int, now: float) -> list[Candle]:
-        filled: list[Candle] = []
-        for row in rows:
-            if filled:
-                filled.extend(_flat(filled[-1], row.time, interval_s))
-            filled.append(row)
+
+def as_one(candles: list[Candle]) -> Candle:
+    """Candles in order of time, at least one, as one."""
+    return merge(candles, candles[-1].time + 1)[0]
+
+
+def without_gaps(rows: list[Candle], interval_s: int, moment: float) -> list[Candle]:
+    """The last 720 candles up to a market time, with flat ones where there was none."""
+    filled: list[Candle] = []
+    for row in rows[-ROWS:]:
         if filled:
-            filled.extend(_flat(filled[-1], int(now) + 1, interval_s))
-        return filled
+            filled.extend(_flat(filled[-1], row.time, interval_s))
+        filled.append(row)
+    if filled:
+        filled.extend(_flat(filled[-1], int(moment) + 1, interval_s))
+    return filled[-ROWS:]
 
 
 def _flat(last: Candle, end: int, interval_s: int) -> list[Candle]:
-    close = last.close
-    return [Candle(start, close, close, close, close) for start in range(last.time + interval_s, end, interval_s)]
+    close, missing = last.close, range(last.time + interval_s, end, interval_s)
+    return [Candle(start, close, close, close, close) for start in missing[-ROWS:]]
 
 
 class SeededHistory:

@@ -22,7 +22,8 @@ _WHOLE = Decimal(1)
 class Exchange:
     """Everything that one venue shares between its doors; the doors (REST, control) hold no state of their own.
 
-    `fee_in` says which asset fees are taken in. Faults, journal and clock are the world's.
+    `fee_in` says which asset fees are taken in, `names_orders` whether the venue gives a client order id to an order
+    that comes without one. Faults, journal and clock are the world's.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Exchange:
         identifiers: Identifiers,
         settings: Settings,
         fee_in: FeeIn = FeeIn.QUOTE,
+        names_orders: bool = False,
     ) -> None:
         self.seed = world.seed
         self.clock = world.clock
@@ -47,6 +49,7 @@ class Exchange:
         self.market = Market(instruments, prices, world.clock, world.seed)
         self.engine = Engine(world.clock, self.market, identifiers, fee_in, later)
         self.accounts: dict[str, Account] = {}
+        self._names_orders = names_orders
         self._random = random.Random(world.seed + 3)
         self._cancel_all_at: dict[str, float] = {}
 
@@ -60,6 +63,8 @@ class Exchange:
         Raises InsufficientFunds or WouldTake; then nothing has changed.
         """
         settings, first_part = self.settings, _WHOLE
+        if self._names_orders and ticket.client_order_id is None:
+            ticket.client_order_id = self.identifiers.order_id()
         if settings.partial_fill_probability and self._random.random() < settings.partial_fill_probability:
             first_part = Decimal(self._random.randint(20, 80)) / 100
         return self.engine.place(account, ticket, self.fee_rate(account), settings.fill_delay_s, first_part)

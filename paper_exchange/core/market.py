@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from paper_exchange.core.candles import CandleSeries
+from paper_exchange.core.candles import Candles
 from paper_exchange.core.clock import Clock
 from paper_exchange.core.instruments import Instrument
 from paper_exchange.core.orders import ZERO, Side
@@ -45,7 +45,7 @@ class Quote:
     `depth` is the base volume at each of ten levels; `None` means that any size trades at the best price.
     """
 
-    def __init__(self, instrument: Instrument, price: Decimal, candles: CandleSeries) -> None:
+    def __init__(self, instrument: Instrument, price: Decimal, candles: Candles) -> None:
         self.instrument = instrument
         self.candles = candles
         self.spread: Decimal | None = None
@@ -84,7 +84,10 @@ class Quote:
 
 
 class Market:
-    """All quotes. Whoever wants to know of moves appends a callable to `listeners`; it is given the symbol."""
+    """All quotes. Whoever wants to know of moves appends a callable to `listeners`; it is given the symbol.
+
+    `time` is the time that candles live in; quotes follow it at every step.
+    """
 
     def __init__(self, instruments: Mapping[str, Instrument], source: PriceSource, clock: Clock, seed: int) -> None:
         self._clock = clock
@@ -94,8 +97,9 @@ class Market:
         self.held = False
         self.listeners: list[Callable[[str], None]] = []
         now = clock.now()
+        self.time = source.market_time(now)
         self.quotes = {
-            symbol: Quote(instrument, source.first_price(symbol), CandleSeries(source.history(instrument), now))
+            symbol: Quote(instrument, source.first_price(symbol), source.candles(instrument, self.time))
             for symbol, instrument in instruments.items()
         }
         for quote in self.quotes.values():

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from pathlib import Path
 from typing import Protocol
 
-from paper_exchange.core.candles import MINUTE, ROWS, Candle, History, SeededHistory, merge
+from paper_exchange.core.candles import Candles, CandleSeries, SeededHistory
+from paper_exchange.core.clock import MarketTime
 from paper_exchange.core.instruments import Instrument
+from paper_exchange.core.replay import Replay
 
 _WALK_PER_ROOT_SECOND = 0.00004
 _LONGEST_STEP_S = 60.0
+_MOST_TRADES_OF_STEP = 400
 
 
 class PriceSource(Protocol):
@@ -23,11 +24,14 @@ class PriceSource(Protocol):
     def first_price(self, symbol: str) -> Decimal:
         """The price at the start."""
 
-    def history(self, instrument: Instrument) -> History:
-        """What came before the start."""
+    def market_time(self, now: float) -> MarketTime:
+        """The time that candles live in, given the unix time of the start by the exchange's clock."""
+
+    def candles(self, instrument: Instrument, time: MarketTime) -> Candles:
+        """The candles of a market, with what came before the start."""
 
     def step(self, now: float, current: Mapping[str, Decimal]) -> Iterable[tuple[str, Decimal]]:
-        """New prices at a unix time, given the present ones; symbols that stay are left out."""
+        """New prices at a unix time, given the present ones, one after the other; symbols that stay are left out."""
 
 
 class FixedPrices:
@@ -41,9 +45,13 @@ class FixedPrices:
         """The price at the start."""
         return self._start_prices[symbol]
 
-    def history(self, instrument: Instrument) -> History:
-        """A seeded past that ends at the first price."""
-        return SeededHistory(self._seed, instrument, self.first_price(instrument.symbol))
+    def market_time(self, now: float) -> MarketTime:
+        """The exchange's own."""
+        return MarketTime.real(now)
+
+    def candles(self, instrument: Instrument, time: MarketTime) -> Candles:
+        """A seeded past that ends at the first price, and what is traded since."""
+        return CandleSeries(SeededHistory(self._seed, instrument, self.first_price(instrument.symbol)), time)
 
     def step(self, now: float, current: Mapping[str, Decimal]) -> Iterable[tuple[str, Decimal]]:
         """Nothing moves."""
@@ -92,76 +100,38 @@ def _liveliness(asset: str) -> float:
     return 0.05 if asset in {"USDT", "USDC", "EUR"} else 1.0
 
 
-class ReplayPrices(FixedPrices):
-    """Candles from a CSV file (time,open,high,low,close,volume[,symbol]), moved in time so that they meet the present.
+class ReplayPrices:
+    """Prices of a file that is played; symbols that are not in it stay where they are.
 
-    The first half of a symbol's rows, at most 720, becomes its history; the rest is played at `speed` seconds of the
-    file per second, each candle as open, low, high, close. Symbols that are not in the file stay where they are.
+    A step tells every price that has come since the last one, so that resting orders meet each of them, or the last
+    four hundred of a symbol.
     """
 
-    def __init__(self, path: Path, speed: float, fallback: FixedPrices, now: float, default_symbol: str) -> None:
+    def __init__(self, replay: Replay, fallback: FixedPrices) -> None:
+        self._replay = replay
         self._fallback = fallback
-        self._speed = speed
-        self._started_at = now
-        self._rows = _read_candles(path, default_symbol)
-        self._split = {symbol: min(ROWS, len(rows) // 2) for symbol, rows in self._rows.items()}
+        opened_at = replay.time.opened_at
+        self._told = {symbol: candles.count_trades(opened_at) for symbol, candles in replay.candles.items()}
 
     def first_price(self, symbol: str) -> Decimal:
         """The price at the start."""
-        if symbol not in self._rows:
+        if symbol not in self._told:
             return self._fallback.first_price(symbol)
-        return self._rows[symbol][self._split[symbol]].open
+        return self._replay.candles[symbol].price(self._told[symbol])
 
-    def history(self, instrument: Instrument) -> History:
-        """The rows before the start, moved so that they end with the first live minute."""
-        symbol = instrument.symbol
-        if symbol not in self._rows:
-            return self._fallback.history(instrument)
-        past, live_from = self._rows[symbol][: self._split[symbol]], self._rows[symbol][self._split[symbol]].time
+    def market_time(self, now: float) -> MarketTime:
+        """The file's, whenever the venue starts."""
+        return self._replay.time
 
-        def history(interval_s: int, end: int, rows: int) -> list[Candle]:
-            shift = end - live_from
-            moved = (
-                Candle(row.time + shift, row.open, row.high, row.low, row.close, row.volume, row.cost, row.count)
-                for row in past
-            )
-            return merge(moved, interval_s)[-rows:]
+    def candles(self, instrument: Instrument, time: MarketTime) -> Candles:
+        """Those of the file, or else a seeded past."""
+        found = self._replay.candles.get(instrument.symbol)
+        return self._fallback.candles(instrument, time) if found is None else found
 
-        return history
-
-    def step(self, now: float, current: Mapping[str, Decimal]) -> Iterable[tuple[str, Decimal]]:
-        """Where the file stands now; after its last row prices stay."""
-        position = (now - self._started_at) * self._speed
-        return [(symbol, self._price_at(symbol, position)) for symbol in self._rows if symbol in current]
-
-    def _price_at(self, symbol: str, position: float) -> Decimal:
-        rows, split = self._rows[symbol], self._split[symbol]
-        length = max(rows[1].time - rows[0].time, 1) if len(rows) > 1 else MINUTE
-        index, rest = divmod(position, length)
-        row = rows[min(split + int(index), len(rows) - 1)]
-        if split + int(index) >= len(rows):
-            return row.close
-        return (row.open, row.low, row.high, row.close)[min(int(4 * rest / length), 3)]
-
-
-def _read_candles(path: Path, default_symbol: str) -> dict[str, list[Candle]]:
-    found: dict[str, list[Candle]] = {}
-    with path.open(newline="") as file:
-        for number, row in enumerate(csv.DictReader(file), start=2):
-            try:
-                candle = _candle(row)
-            except (KeyError, ArithmeticError, ValueError, TypeError) as error:
-                raise ValueError(f"{path}, line {number}: not a candle (time,open,high,low,close,volume)") from error
-            found.setdefault(row.get("symbol") or default_symbol, []).append(candle)
-    if not found:
-        raise ValueError(f"{path}: no candles")
-    for rows in found.values():
-        rows.sort(key=lambda row: row.time)
-    return found
-
-
-def _candle(row: Mapping[str, str]) -> Candle:
-    high, low, close, volume = (Decimal(row[name]) for name in ("high", "low", "close", "volume"))
-    return Candle(
-        int(float(row["time"])), Decimal(row["open"]), high, low, close, volume, volume * (high + low + close) / 3, 1
-    )
+    def step(self, now: float, current: Mapping[str, Decimal]) -> Iterator[tuple[str, Decimal]]:
+        """What the file has traded since the last step; after its last row prices stay."""
+        for symbol in self._told.keys() & current.keys():
+            candles, told = self._replay.candles[symbol], self._told[symbol]
+            happened = self._told[symbol] = max(candles.count_trades(now), told)
+            for number in range(max(told, happened - _MOST_TRADES_OF_STEP) + 1, happened + 1):
+                yield symbol, candles.price(number)

@@ -9,12 +9,14 @@ import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from typing import NamedTuple
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from paper_exchange.core.asgi import Scope, Send, reset
 
 _CONNECTION = "paper_exchange.socket"
+_NORMAL_CLOSURE = 1000
 
 
 class SocketConnection(WebSocketsSansIOProtocol):
@@ -42,15 +44,23 @@ class SocketConnection(WebSocketsSansIOProtocol):
         reset(self.transport)
 
 
+class Heartbeat(NamedTuple):
+    """A message that goes out after so many seconds without another."""
+
+    text: str
+    after_s: float
+
+
 class Wire:
     """The sending side of one connection: what is given to it goes out in order, in the background.
 
-    A heartbeat goes out after `heartbeat_s` without anything else, while `beating`. `accounts` are the names of those
-    who are told something here. It must be made in a running event loop.
+    Text goes out in text frames, bytes in binary ones. The heartbeat, if there is one, goes out while `beating`.
+    `accounts` are the names of those who are told something here, `channels` the last number of each thing that they
+    are told. It must be made in a running event loop.
     """
 
     def __init__(
-        self, number: int, scope: Scope, send: Send, delays: Delays, heartbeat: str, heartbeat_s: float
+        self, number: int, scope: Scope, send: Send, delays: Delays, heartbeat: Heartbeat | None = None
     ) -> None:
         self.number = number
         self.accounts: set[str] = set()
@@ -60,9 +70,10 @@ class Wire:
         self._connection: SocketConnection = scope[_CONNECTION]
         self._send = send
         self._heartbeat = heartbeat
-        self._heartbeat_s = heartbeat_s
         self._delays = delays
-        self._waiting: deque[tuple[float, str]] = deque()
+        # An end of the connection waits its turn as `None`.
+        self._waiting: deque[tuple[float, str | bytes | None]] = deque()
+        self._ended = False
         self._changed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._sent_at = self._loop.time()
@@ -73,20 +84,30 @@ class Wire:
         """Seconds for which nothing will be sent; infinite for good."""
         return max(0.0, self._connection.silent_until - self._loop.time())
 
-    def send(self, text: str) -> None:
+    def send(self, message: str | bytes) -> None:
         """Sends a message after all before it."""
-        self._waiting.append((self._loop.time() + self._delays.of(self.accounts), text))
-        self._changed.set()
+        self._wait(message)
 
-    def send_update(self, text: str) -> None:
-        """Sends a numbered message, unless it is one that a test wants to be lost."""
+    def send_update(self, message: str | bytes) -> None:
+        """Sends news of an account, unless it is a message that a test wants to be lost."""
         if self._to_skip:
             self._to_skip -= 1
             return
-        self.send(text)
+        self.send(message)
         if self._to_repeat:
             self._to_repeat -= 1
-            self.send(text)
+            self.send(message)
+
+    def finish(self) -> None:
+        """Ends the connection with a closing handshake after all messages before."""
+        self._wait(None)
+
+    def close(self) -> None:
+        """Ends the connection with a closing handshake now, silent or not; what waits is lost."""
+        self._waiting.clear()
+        self._waiting.append((-math.inf, None))
+        self._connection.silent_until = 0.0
+        self._changed.set()
 
     def beat(self, wanted: bool) -> None:
         """Starts or ends the heartbeats."""
@@ -118,10 +139,10 @@ class Wire:
         self._changed.set()
 
     async def pump(self) -> None:
-        """Sends until the other side is gone."""
+        """Sends until the other side is gone, or the connection is ended here."""
         # The client may go at any moment; its departure is noticed by whoever reads.
         with suppress(OSError):
-            while True:
+            while not self._ended:
                 await self._pause(await self._send_what_is_due())
 
     async def _send_what_is_due(self) -> float:
@@ -129,15 +150,27 @@ class Wire:
         now = self._loop.time()
         if self.silent_for_s > 0:
             return self.silent_for_s
-        beat_at = self._sent_at + self._heartbeat_s if self.beating else math.inf
+        heartbeat = self._heartbeat if self.beating else None
+        beat_at = math.inf if heartbeat is None else self._sent_at + heartbeat.after_s
         ready_at = self._waiting[0][0] if self._waiting else math.inf
         if min(beat_at, ready_at) > now:
             return min(beat_at, ready_at) - now
-        text = self._waiting.popleft()[1] if ready_at <= now else self._heartbeat
+        message = self._waiting.popleft()[1] if heartbeat is None or ready_at <= now else heartbeat.text
         self._sent_at = now
-        self.sent += 1
-        await self._send({"type": "websocket.send", "text": text})
+        await self._send_now(message)
         return 0.0
+
+    async def _send_now(self, message: str | bytes | None) -> None:
+        if message is None:
+            self._ended = True
+            await self._send({"type": "websocket.close", "code": _NORMAL_CLOSURE})
+            return
+        self.sent += 1
+        await self._send({"type": "websocket.send", "bytes" if isinstance(message, bytes) else "text": message})
+
+    def _wait(self, message: str | bytes | None) -> None:
+        self._waiting.append((self._loop.time() + self._delays.of(self.accounts), message))
+        self._changed.set()
 
     async def _pause(self, seconds: float) -> None:
         if seconds <= 0:
@@ -181,9 +214,9 @@ class Sockets:
         self.delays = Delays()
         self.open: list[Wire] = []
 
-    def connect(self, scope: Scope, send: Send, heartbeat: str, heartbeat_s: float) -> Wire:
+    def connect(self, scope: Scope, send: Send, heartbeat: Heartbeat | None = None) -> Wire:
         """Takes in a connection that was accepted."""
-        wire = Wire(next(self._numbers), scope, send, self.delays, heartbeat, heartbeat_s)
+        wire = Wire(next(self._numbers), scope, send, self.delays, heartbeat)
         self.open.append(wire)
         return wire
 

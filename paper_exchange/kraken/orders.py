@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -83,6 +84,19 @@ def trade_record(trade: Trade, catalogue: Catalogue, *, with_ledgers: bool) -> d
     if with_ledgers:
         record["ledgers"] = list(trade.ledger_ids)
     return record
+
+
+def consolidated(trades: Iterable[Trade]) -> list[Trade]:
+    """The trades that one order took at once made into one, under the id of the first, at the average price."""
+    rows: list[Trade] = []
+    for trade in trades:
+        last = rows[-1] if rows else None
+        if last is None or last.maker or (last.order_id, last.time) != (trade.order_id, trade.time):
+            rows.append(trade)
+            continue
+        amount, cost, fee = last.volume + trade.volume, last.cost + trade.cost, last.fee + trade.fee
+        rows[-1] = last._replace(price=cost / amount, volume=amount, cost=cost, fee=fee)
+    return rows
 
 
 def _description(ticket: Ticket, pair: Pair) -> dict[str, Any]:

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from paper_exchange.core.candles import DAY, Candle
+from paper_exchange.core.candles import MINUTE, Candle
 from paper_exchange.core.market import LEVELS, Level, Quote
 from paper_exchange.core.orders import ZERO, Side
 from paper_exchange.core.settings import SystemStatus
 from paper_exchange.kraken.calls import PublicCall, Result
 from paper_exchange.kraken.errors import UNKNOWN_ASSET, UNKNOWN_PAIR, KrakenError, invalid_argument
-from paper_exchange.kraken.formats import TICKER_DECIMALS, fixed, iso, rfc1123, volume
+from paper_exchange.kraken.formats import TICKER_DECIMALS, VOLUME_DECIMALS, fixed, iso, rfc1123, volume
 from paper_exchange.kraken.instruments import Pair
 
 INTERVALS = frozenset({1, 5, 15, 30, 60, 240, 1440, 10080, 21600})
@@ -69,14 +69,19 @@ def ticker(call: PublicCall) -> Result:
 
 
 def ohlc(call: PublicCall) -> Result:
-    """OHLC: at most 720 candles, the last one still forming; `last` is the start of the last finished one."""
+    """OHLC: at most 720 candles, the last one still forming; `last` is the start of the last finished one.
+
+    After the end of a file that is played the last one is finished too.
+    """
     interval = call.parameters.whole("interval", 1) or 1
     if interval not in INTERVALS:
         raise invalid_argument("interval")
     name, pair = _one_pair(call)
     since = call.parameters.seconds("since") or 0.0
-    rows = call.exchange.market.quotes[pair.instrument.symbol].candles.rows(interval * 60, call.exchange.clock.now())
-    last = rows[-2].time if len(rows) > 1 else rows[-1].time
+    now, market = call.exchange.clock.now(), call.exchange.market
+    rows = market.quotes[pair.instrument.symbol].candles.rows(interval * MINUTE, now)
+    is_forming = rows[-1].time + interval * MINUTE > market.time.at(now)
+    last = rows[-2].time if is_forming and len(rows) > 1 else rows[-1].time
     decimals = pair.instrument.price_decimals
     return {name: [_ohlc_row(row, decimals) for row in rows if row.time > since], "last": last}
 
@@ -204,7 +209,7 @@ def _shown_levels(quote: Quote, side: Side) -> list[Level]:
 
 def _ticker(quote: Quote, now: float) -> dict[str, Any]:
     decimals = max(TICKER_DECIMALS, quote.instrument.price_decimals)
-    windows = [quote.candles.summary(since) for since in (now - now % DAY, now - DAY)]
+    windows = [quote.candles.today(now), quote.candles.last_day(now)]
     return {
         "a": [fixed(quote.ask, decimals), *_lots(quote, Side.BUY)],
         "b": [fixed(quote.bid, decimals), *_lots(quote, Side.SELL)],
@@ -229,6 +234,12 @@ def _average(row: Candle) -> Decimal:
 
 
 def _ohlc_row(row: Candle, decimals: int) -> list[Any]:
-    prices = [fixed(price, decimals) for price in (row.open, row.high, row.low, row.close)]
+    prices = [_at_least(price, decimals) for price in (row.open, row.high, row.low, row.close)]
     average = fixed(_average(row), decimals) if row.volume else "0.0"
-    return [row.time, *prices, average, volume(row.volume), row.count]
+    return [row.time, *prices, average, _at_least(row.volume, VOLUME_DECIMALS), row.count]
+
+
+def _at_least(value: Decimal, decimals: int) -> str:
+    # A file may be finer than the venue: whoever reads its candles here is to see the numbers of the file.
+    exponent = value.as_tuple().exponent
+    return fixed(value, max(decimals, -exponent if isinstance(exponent, int) else 0))

@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 from paper_exchange.core.orders import LIVE, Order, OrderState, Trade
 from paper_exchange.kraken.calls import PrivateCall, Result
 from paper_exchange.kraken.errors import invalid_argument
+from paper_exchange.kraken.formats import moment
 from paper_exchange.kraken.identifiers import ORDER_ID
-from paper_exchange.kraken.orders import order_record, trade_record
+from paper_exchange.kraken.orders import consolidated, order_record, trade_record
 from paper_exchange.kraken.parameters import required
 
 _PAGE = 50
@@ -66,9 +67,12 @@ def closed_orders(call: PrivateCall) -> Result:
 
 
 def trades_history(call: PrivateCall) -> Result:
-    """TradesHistory: newest first, 50 a page."""
+    """TradesHistory: newest first, 50 a page; one row for all that an order took at once, unless told otherwise."""
     start, end = (_moment_of(call, name) for name in ("start", "end"))
-    shown = [trade for trade in visible_trades(call) if _within(trade.time, start, end)]
+    trades = visible_trades(call)
+    if call.parameters.text("consolidate_taker") is None or call.parameters.flag("consolidate_taker"):
+        trades = consolidated(trades)
+    shown = [trade for trade in trades if _within(trade.time, start, end)]
     shown.reverse()
     with_ledgers = call.parameters.flag("ledgers")
     records = {
@@ -132,13 +136,15 @@ def _moment_of(call: PrivateCall, name: str) -> float | None:
         order = call.key.account.orders.get(text)
         if order is None:
             raise invalid_argument(name)
-        return order.opened_at if order.closed_at is None else order.closed_at
-    moment = next((trade.time for trade in call.key.account.trades if trade.trade_id == text), None)
-    return moment if moment is not None else call.parameters.seconds(name)
+        return moment(order.opened_at if order.closed_at is None else order.closed_at)
+    traded_at = next((trade.time for trade in call.key.account.trades if trade.trade_id == text), None)
+    return moment(traded_at) if traded_at is not None else call.parameters.seconds(name)
 
 
-def _within(moment: float, start: float | None, end: float | None) -> bool:
-    return (start is None or moment > start) and (end is None or moment <= end)
+def _within(at: float, start: float | None, end: float | None) -> bool:
+    # Compared as it is shown: a client that asks from the last time that it saw does not get that row again.
+    shown = moment(at)
+    return (start is None or shown > start) and (end is None or shown <= end)
 
 
 def _page(call: PrivateCall, rows: list[_Row]) -> list[_Row]:

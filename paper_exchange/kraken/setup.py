@@ -25,7 +25,7 @@ from paper_exchange.kraken.keys import DEFAULT_PERMISSIONS, ApiKey, KeyRing, che
 from paper_exchange.kraken.limits import Tier
 from paper_exchange.kraken.routes import PRIVATE, PUBLIC
 from paper_exchange.kraken.venue import NAME, Kraken
-from paper_exchange.kraken.websocket.door import PATH, SocketDoor
+from paper_exchange.kraken.websocket.door import PATH, socket_door
 
 
 class KrakenAccount(NewAccount):
@@ -61,7 +61,7 @@ class KrakenVenue:
 
     def app(self) -> Application:
         """Kraken's REST API and its private WebSocket."""
-        return Door(KrakenProtocol(self._kraken), KrakenFaultAnswers(self._kraken), SocketDoor(self._kraken))
+        return Door(KrakenProtocol(self._kraken), KrakenFaultAnswers(self._kraken), socket_door(self._kraken))
 
     def check_account(self, wanted: NewAccount) -> None:
         """Raises ValueError for an unknown asset or permission, a used key, or a secret that is not base64."""

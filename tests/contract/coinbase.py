@@ -87,6 +87,10 @@ COINBASE = Venue(
     order_method="create_order",
     balance_method="get_accounts",
     listing_method="list_orders",
+    fills_method="get_fills",
+    fills_path="fills",
+    fills_page=100,
+    naming_method="list_orders",
     look_up_methods=("list_orders",),
     # The life of a token: two seconds for the way and three for clocks come on top of it.
     deadline_s=0.1,

@@ -6,12 +6,15 @@ trades of an order to be asked for in portions.
 
 from __future__ import annotations
 
+import threading
 import time
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from bot.brokers.kraken.broker import KrakenBroker
+from bot.domain.errors import AccountBarred, VenueUnreachable
 from bot.domain.outcomes import Unknown
 from tests.contract.checks import (
     BUY,
@@ -24,6 +27,7 @@ from tests.contract.checks import (
 )
 from tests.contract.kraken import KRAKEN, KrakenLogin
 from tests.contract.stand import Seat, Stand
+from tests.contract.venue import PATIENCE_S
 from tests.contract.venues import only
 from tests.fakes.relay import Change
 
@@ -168,3 +172,50 @@ def test_an_order_of_many_trades_has_all_of_them(stand: Stand) -> None:
     assert sorted(fill.trade_id for fill in result.report.fills) == names
     assert sum(fill.quantity for fill in result.report.fills) == result.report.executed == Decimal("0.009")
     assert [asked.method for asked in between.asked].count("QueryTrades") == 3
+
+
+# -- the token of the private socket ---------------------------------------------------------------------------------
+
+
+def test_a_token_for_the_socket_is_had_in_the_lane(stand: Stand) -> None:
+    seat = stand.seat().connect()
+    tokens = {_kraken(seat)._token() for _ in range(2)}
+    assert len(tokens) == 2
+    assert seat.calls("GetWebSocketsToken") == 2
+
+
+def test_a_key_that_may_open_no_socket_says_so_and_trades_all_the_same(stand: Stand) -> None:
+    allowed = ["query-funds", "query-open-trades", "query-closed-trades", "modify-trades"]
+    seat = stand.seat(fields={"permissions": allowed}).connect()
+    with pytest.raises(AccountBarred, match="lacks create-ws-token; allow it in Kraken's key settings"):
+        _kraken(seat)._token()
+    assert not seat.broker.barred
+    assert seat.broker.place_market_order("BTC-USD", "buy", "0.001")
+
+
+def test_a_revoked_key_has_no_token_and_the_account_is_barred(stand: Stand) -> None:
+    seat = stand.seat().connect()
+    stand.paper.patch(f"/accounts/{seat.login.name}", enabled=False)
+    with pytest.raises(AccountBarred, match="Invalid key"):
+        _kraken(seat)._token()
+    assert seat.broker.barred
+
+
+def test_without_a_connection_there_is_no_token(stand: Stand) -> None:
+    with pytest.raises(VenueUnreachable, match="not connected"):
+        _kraken(stand.seat())._token()
+
+
+def test_who_waits_for_a_busy_lane_is_told_so_and_its_turn_is_let_go(stand: Stand) -> None:
+    seat, free = stand.seat().connect(), threading.Event()
+    seat.broker._lane.submit(lambda: free.wait(PATIENCE_S) and None)
+    with pytest.raises(VenueUnreachable, match="busy"):
+        seat.broker._ask_aside(lambda: seat.fakes.trace.add("asked"), 0.05)
+    free.set()
+    seat.broker.refresh_balances(PATIENCE_S)
+    assert seat.fakes.trace.count("asked") == 0
+
+
+def _kraken(seat: Seat) -> KrakenBroker:
+    assert isinstance(seat.broker, KrakenBroker)
+    return seat.broker

@@ -141,6 +141,10 @@ class Venue:
         order_method: the call that places a market order, as the exchange's journal names it.
         balance_method: a call that asks for balances.
         listing_method: the call that lists orders that have ended.
+        fills_method: the call that lists fills.
+        fills_path: the last part of its path.
+        fills_page: how many of them a page holds.
+        naming_method: a call that tells of the orders that a few fills are of.
         look_up_methods: the calls that ask for an order by its name, in their order.
         deadline_s: the shortest time that its brokers can be told an order to have for being carried out.
         given_up_s: no order is given up later than this after it was sent, with that deadline.
@@ -195,6 +199,10 @@ class Venue:
     order_method: str
     balance_method: str
     listing_method: str
+    fills_method: str
+    fills_path: str
+    fills_page: int
+    naming_method: str
     look_up_methods: tuple[str, ...]
     deadline_s: float
     given_up_s: float

@@ -22,7 +22,22 @@ from tests.paper_exchange.client import Paper, eventually
 
 pytestmark = pytest.mark.e2e
 
-COMMANDS = ("run", "demo", "trade", "users", "status", "signals", "copies", "kill", "resume", "bench", "bench fanout")
+COMMANDS = (
+    "run",
+    "demo",
+    "trade",
+    "users",
+    "status",
+    "signals",
+    "copies",
+    "kill",
+    "resume",
+    "bench",
+    "bench fanout",
+    "resync",
+    "simulate",
+    "paper",
+)
 ORDER_ID = re.compile(r"\bO[A-Z0-9]{5}-[A-Z0-9]{5}-[A-Z0-9]{6}\b")
 #: DESIGN section 9, those of this path.
 LINES_OF_THE_START = (

@@ -174,6 +174,7 @@ def test_histories_of_more_than_a_page_are_compared_whole(make_house: MakeHouse,
             "account": "anna:kraken",
             "orders": 106,
             "own_orders": len(own),
+            "by_hand_orders": 0,
             "problem": None,
         }
         change(house, "UPDATE copies SET cost = '1' WHERE user_id = 'anna'")

@@ -11,9 +11,11 @@ from decimal import Decimal
 from typing import Any
 
 from bot.brokers.base import BaseBroker, BrokerOptions
+from bot.brokers.base.executions import ExecutionMemory, ExecutionSearch
 from bot.brokers.departure import VenueCall
 from bot.domain.enums import BrokerType, Side
 from bot.domain.errors import InvalidAmount
+from bot.domain.executions import Execution
 from bot.domain.ids import AccountId, VenueOrderId
 from bot.domain.instruments import Instrument
 from bot.domain.orders import AccountBalances, MarketOrder, OrderReport, VenueOrder
@@ -44,6 +46,7 @@ class ScriptedBroker(BaseBroker):
         provable_after_s: how long after now an order's absence is proof.
         reports: answers to questions for a fill.
         pages: answers to questions for a page of orders; then there are none.
+        execution_answers: answers to questions for what traded; then nothing did.
         balance_answers: answers to questions for balances; then ``booked`` is answered.
         booked: what the venue's books say; :meth:`book` moves it.
     """
@@ -60,6 +63,7 @@ class ScriptedBroker(BaseBroker):
         self.provable_after_s = 0.0
         self.reports: deque[Answer] = deque()
         self.pages: deque[Answer] = deque()
+        self.execution_answers: deque[Answer] = deque()
         self.balance_answers: deque[Answer] = deque()
         self.connecting: Callable[[], None] = lambda: None
         self.booked: dict[str, Decimal] = {"USD": Decimal(10_000)}
@@ -153,6 +157,9 @@ class ScriptedBroker(BaseBroker):
         assert isinstance(page, tuple)
         return page
 
+    def _venue_executions(self, since: float) -> ExecutionSearch:
+        return _ScriptedSearch(self, since)
+
     def filled(self, order: MarketOrder, order_id: VenueOrderId, executed: Decimal | None = None) -> OrderReport:
         """A final report at the order's own price, with the fee in the quote currency."""
         size = order.quantity if executed is None else executed
@@ -174,6 +181,33 @@ class ScriptedBroker(BaseBroker):
 
     def _venue_close(self) -> None:
         self.closed = True
+
+
+class _ScriptedSearch(ExecutionSearch):
+    """One question of one call."""
+
+    def __init__(self, broker: ScriptedBroker, since: float) -> None:
+        super().__init__(since, ExecutionMemory(broker.account, _Anything()))
+        self._broker = broker
+        self._executions: list[Execution] | None = None
+
+    def _question(self) -> Callable[[], None] | None:
+        return self._look if self._executions is None else None
+
+    def _look(self) -> None:
+        self._broker._note("venue.executions", self._start)
+        answers = self._broker.execution_answers
+        self._executions = list(_given(answers.popleft())) if answers else []
+
+    def found(self) -> list[Execution]:
+        return sorted(self._executions or [], key=lambda execution: execution.time)
+
+
+class _Anything:
+    symbols: tuple[str, ...] = ()
+
+    def canonical(self, text: str) -> str:
+        return text
 
 
 def _given(answer: Answer, *arguments: Any) -> Any:

@@ -95,6 +95,8 @@ class Paper:
         self.kraken_url: str = urls["kraken_url"]
         self.coinbase_url: str = urls["coinbase_url"]
         self.alpaca_url: str | None = urls.get("alpaca_url")
+        #: By venue, of those that have sockets.
+        self.socket_urls = {name.removesuffix("_ws_url"): url for name, url in urls.items() if name.endswith("_ws_url")}
         self.control_url: str = urls["control_url"]
         self.process = process
         self.session = requests.Session()
@@ -150,6 +152,8 @@ def running(*arguments: str) -> Iterator[Paper]:
     finally:
         process.terminate()
         process.wait(timeout=10)
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 def eventually(check: Any, seconds: float = 5.0) -> Any:

@@ -48,7 +48,7 @@ class TestTheAnswerComesBeforeTheFill:
 
         assert alpaca_trader.settled(placed)["filled_avg_price"] == "50105"
 
-    def test_who_cannot_pay_then_is_canceled(self, alpaca: AlpacaHouse) -> None:
+    def test_who_cannot_pay_then_is_rejected(self, alpaca: AlpacaHouse) -> None:
         alpaca.settings(fill_delay_s=0.5)
         trader = alpaca.open({"USD": "5001"})
         placed = trader.place(qty="0.1")
@@ -56,7 +56,8 @@ class TestTheAnswerComesBeforeTheFill:
         alpaca.market(price="60000")
 
         order = trader.settled(placed)
-        assert (order["status"], order["filled_qty"]) == ("canceled", "0")
+        assert (order["status"], order["filled_qty"], order["canceled_at"]) == ("rejected", "0", None)
+        assert order["failed_at"] == order["updated_at"]
         assert trader.get("/v2/account")["buying_power"] == "5001"
 
     def test_it_can_be_canceled_before(self, alpaca: AlpacaHouse, alpaca_trader: AlpacaTrader) -> None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
+from statistics import stdev
 
 import pytest
 
-from paper_exchange.core.candles import MINUTE, ROWS, CandleSeries, SeededHistory
-from paper_exchange.core.clock import Clock
+from paper_exchange.candles import all_instruments, make_candles
+from paper_exchange.core.candle_files import read_candles, write_candles
+from paper_exchange.core.candles import DAY, MINUTE, ROWS, CandleSeries, SeededHistory
+from paper_exchange.core.clock import Clock, MarketTime
 from paper_exchange.core.market import Market
-from paper_exchange.core.prices import ReplayPrices, WalkPrices
+from paper_exchange.core.prices import FixedPrices, ReplayPrices, WalkPrices
+from paper_exchange.core.replay import Replay
 from paper_exchange.kraken.instruments import Catalogue
-from tests.paper_exchange.client import Paper, eventually, running
+from tests.paper_exchange.client import REPOSITORY, Paper, eventually, running
 
 NOW = 1_800_000_015.0
 
@@ -104,7 +110,7 @@ class TestHistory:
         assert all(minutes[start] == hours[start] for start in shared)
 
     def test_what_happens_now_joins_the_past(self) -> None:
-        series = CandleSeries(self.history(), NOW)
+        series = CandleSeries(self.history(), MarketTime.real(NOW))
         series.add_price(NOW, Decimal(84100), Decimal(1))
         series.add_price(NOW + 1, Decimal(83900), Decimal(2))
 
@@ -114,7 +120,7 @@ class TestHistory:
         assert (forming.volume, forming.count, forming.time) == (3, 2, 1_800_000_000)
 
     def test_minutes_without_trades_are_flat_rows(self) -> None:
-        series = CandleSeries(self.history(), NOW)
+        series = CandleSeries(self.history(), MarketTime.real(NOW))
         series.add_price(NOW, Decimal(84100), Decimal(1))
 
         rows = series.rows(60, NOW + 300)
@@ -153,11 +159,15 @@ def candles(tmp_path: Path) -> Path:
 
 
 class TestReplay:
+    def market(self, path: Path, moment: Time) -> Market:
+        catalogue = Catalogue()
+        replay = Replay(read_candles(path, "BTC-USD"), 60.0, NOW)
+        source = ReplayPrices(replay, FixedPrices(7, catalogue.start_prices))
+        return Market(catalogue.instruments, source, Clock(moment), 7)
+
     def test_the_first_half_is_history_and_the_rest_is_played(self, candles: Path) -> None:
-        moment, catalogue = Time(), Catalogue()
-        fixed = WalkPrices(7, catalogue.start_prices, NOW, catalogue.instruments)
-        source = ReplayPrices(candles, 60.0, fixed, NOW, "BTC-USD")
-        market = Market(catalogue.instruments, source, Clock(moment), 7)
+        moment = Time()
+        market = self.market(candles, moment)
         quote = market.quotes["BTC-USD"]
         past = quote.candles.rows(60, NOW)[:-1]
         assert [row.close for row in past[-2:]] == [Decimal("148.2"), Decimal("149.2")]
@@ -174,17 +184,176 @@ class TestReplay:
         assert quote.price == 151
 
     def test_after_the_last_row_prices_stay(self, candles: Path) -> None:
-        moment, catalogue = Time(), Catalogue()
-        fixed = WalkPrices(7, catalogue.start_prices, NOW, catalogue.instruments)
-        market = Market(catalogue.instruments, ReplayPrices(candles, 60.0, fixed, NOW, "BTC-USD"), Clock(moment), 7)
+        moment = Time()
+        market = self.market(candles, moment)
         moment.now += 1000
         market.step()
 
         assert market.quotes["BTC-USD"].price == Decimal("199.2")
 
     def test_from_the_command_line(self, candles: Path) -> None:
-        with running("--prices", str(candles), "--replay-speed", "60") as paper:
+        with running("--prices", str(candles), "--replay-speed", "2") as paper:
             assert float(paper.get("/market")["BTC-USD"]["price"]) < 160
             rows = paper.public("OHLC", pair="XBTUSD")["result"]["XXBTZUSD"]
             assert len(rows) == 51
             assert paper.get("/market")["ETH-USD"]["price"] == "2700.00"
+            assert paper.get("/settings")["price_interval_s"] == 1
+
+
+HEAD = "time,open,high,low,close,volume"
+
+
+class TestReading:
+    def read(self, tmp_path: Path, *lines: str) -> dict[str, list[list[Decimal]]]:
+        path = tmp_path / "prices.csv"
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return {
+            symbol: [[Decimal(row.time), row.open, row.high, row.low, row.close, row.volume] for row in found.rows]
+            for symbol, found in read_candles(path, "BTC-USD", {"BTC-USD", "ETH-USD"}).items()
+        }
+
+    @pytest.mark.parametrize(
+        "lines",
+        [
+            [HEAD, "60,3,5,1,4,7", "120,4,6,2,5,8"],
+            ["volume,close,time,low,high,open", "7,4,60,1,5,3", "8,5,120,2,6,4"],
+            [HEAD, "120,4,6,2,5,8", "60,3,5,1,4,7"],
+            [HEAD + ",symbol", "60,3,5,1,4,7,BTC-USD", "120,4,6,2,5,8,"],
+            [HEAD + ",vwap", "60,3,5,1,4,7,x", "120,4,6,2,5,8,y"],
+            [" Time , Open,High,Low,Close,Volume", "60, 3, 5, 1, 4, 7", "", "120, 4, 6, 2, 5, 8"],
+            ["\ufeff" + HEAD, "60.0,3,5,1,4,7", "120.000,4,6,2,5,8"],
+            [HEAD, "1970-01-01T00:01:00Z,3,5,1,4,7", "1970-01-01T01:02:00+01:00,4,6,2,5,8"],
+            [HEAD, "1970-01-01 00:01:00,3,5,1,4,7", "1970-01-01T00:02,4,6,2,5,8"],
+        ],
+        ids=["plain", "other_order", "newest_first", "symbol", "more", "spaces", "byte_order_mark", "iso", "no_zone"],
+    )
+    def test_what_is_accepted(self, tmp_path: Path, lines: list[str]) -> None:
+        assert self.read(tmp_path, *lines) == {"BTC-USD": [[60, 3, 5, 1, 4, 7], [120, 4, 6, 2, 5, 8]]}
+
+    def test_several_symbols(self, tmp_path: Path) -> None:
+        found = self.read(tmp_path, HEAD + ",symbol", "60,3,5,1,4,7,BTC-USD", "60,1,1,1,1,0,ETH-USD")
+
+        assert found == {"BTC-USD": [[60, 3, 5, 1, 4, 7]], "ETH-USD": [[60, 1, 1, 1, 1, 0]]}
+
+    @pytest.mark.parametrize(
+        ("lines", "line", "problem"),
+        [
+            ([HEAD, "60,3,5,1,4,7", "120,x,5,1,4,7"], 3, "open is not a number: 'x'"),
+            ([HEAD, "60,3,5,1,4,NaN"], 2, "volume is not a finite number: NaN"),
+            ([HEAD, "60,3,5,1,4,-1"], 2, "volume is below zero: -1"),
+            ([HEAD, "60,3,5,0,4,7"], 2, "prices must be above zero, low is 0"),
+            ([HEAD, "60,3,5,3.5,4,7"], 2, "low 3.5 and high 5 do not enclose open 3 and close 4"),
+            ([HEAD, "60,3,3.5,1,4,7"], 2, "low 1 and high 3.5 do not enclose open 3 and close 4"),
+            ([HEAD, "soon,3,5,1,4,7"], 2, "time is neither in unix seconds nor in ISO 8601: 'soon'"),
+            ([HEAD, "1700000000000,3,5,1,4,7"], 2, "time is not in unix seconds: 1700000000000"),
+            ([HEAD, "60.5,3,5,1,4,7"], 2, "time is not a whole second: 60.5"),
+            ([HEAD, "60,3,5,1,4"], 2, "5 values, but 6 columns"),
+            ([HEAD, "", "60,3,5,1,4,7", "60,3,5,1,4,7"], 4, "the same time as in line 3"),
+            ([HEAD, "60,3,5,1,4,7", "120,3,5,1,4,7", "190,3,5,1,4,7", "240,3,5,1,4,7", "300,3,5,1,4,7"], 4, "60 sec"),
+            ([HEAD + ",symbol", "60,3,5,1,4,7,BTC-USDD"], 2, "no venue lists BTC-USDD"),
+            (["time,open,high,low,volume", "60,3,5,1,7"], 1, "missing: close"),
+            ([HEAD + ",open", "60,3,5,1,4,7,3"], 1, "the column open is there twice"),
+        ],
+        ids=lambda value: str(value)[:12] if isinstance(value, str) else None,
+    )
+    def test_what_is_wrong_is_told_with_file_and_line(
+        self, tmp_path: Path, lines: list[str], line: int, problem: str
+    ) -> None:
+        with pytest.raises(ValueError, match=r"prices\.csv") as raised:
+            self.read(tmp_path, *lines)
+
+        assert str(raised.value).startswith(f"{tmp_path / 'prices.csv'}, line {line}: ")
+        assert problem in str(raised.value)
+
+    def test_a_file_without_candles(self, tmp_path: Path) -> None:
+        with pytest.raises(ValueError, match=r"prices\.csv: no candles"):
+            self.read(tmp_path, HEAD)
+        with pytest.raises(ValueError, match="line 1: the first line must name the columns"):
+            self.read(tmp_path, "")
+
+    def test_a_file_that_is_no_text(self, tmp_path: Path) -> None:
+        path = tmp_path / "prices.csv"
+        path.write_bytes(b"\xff\xfe\x00")
+
+        with pytest.raises(ValueError, match="not text in UTF-8"):
+            read_candles(path, "BTC-USD")
+
+    def test_the_process_says_it_in_one_line(self, tmp_path: Path) -> None:
+        path = tmp_path / "prices.csv"
+        path.write_text(HEAD + "\n60,3,5,1,4\n")
+
+        ended = subprocess.run(
+            [sys.executable, "-m", "paper_exchange", "--port", "0", "--control-port", "0", "--prices", str(path)],
+            capture_output=True,
+            text=True,
+            cwd=REPOSITORY,
+            timeout=30,
+        )
+
+        assert ended.returncode == 2
+        assert ended.stderr.strip().endswith(f"cannot start: {path}, line 2: 5 values, but 6 columns")
+
+
+class TestMaking:
+    def made(self, *arguments: str) -> str:
+        command = [sys.executable, "-m", "paper_exchange.candles", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, timeout=60, check=True).stdout
+
+    def test_the_seed_decides(self) -> None:
+        first = self.made("--minutes", "300", "--seed", "7")
+
+        assert self.made("--minutes", "300", "--seed", "7") == first
+        assert self.made("--minutes", "300", "--seed", "8") != first
+
+    def test_what_was_asked_for(self, tmp_path: Path) -> None:
+        path = tmp_path / "made.csv"
+        asked = ["--symbol", "BTC-USD", "--symbol", "ETH-USD", "--minutes", "3000", "--interval", "15"]
+        path.write_text(self.made(*asked, "--start", "2026-03-01T00:07:00Z"))
+
+        found = read_candles(path, "XRP-USD")
+
+        assert list(found) == ["BTC-USD", "ETH-USD"]
+        for candles in found.values():
+            assert (candles.interval_s, len(candles.rows)) == (900, 200)
+            assert candles.rows[0].time == 1772323200
+        assert found["BTC-USD"].rows[-1].close == 84000
+
+    def test_it_is_read_as_it_was_written(self, tmp_path: Path) -> None:
+        rows = make_candles(7, all_instruments()["BTC-USD"], 60 * DAY, MINUTE, 500)
+        path = tmp_path / "made.csv"
+        with path.open("w") as file:
+            write_candles(file, {"BTC-USD": rows})
+
+        read = read_candles(path, "ETH-USD")["BTC-USD"].rows
+
+        for before, after in zip(rows, read, strict=True):
+            assert (after.time, after.open, after.high, after.low, after.close, after.volume) == (
+                before.time,
+                before.open,
+                before.high,
+                before.low,
+                before.close,
+                before.volume,
+            )
+
+    def test_it_moves_like_a_market(self) -> None:
+        rows = make_candles(7, all_instruments()["BTC-USD"], 60 * DAY, MINUTE, 20_000)
+        moves = [float(row.close / row.open) - 1 for row in rows]
+
+        assert 0.0003 < stdev(moves) < 0.001
+        assert 0.8 < rows[0].open / rows[-1].close < 1.25
+        # An RSI of nine minutes reaches both of its ends: nine minutes in which nearly all moves go one way.
+        nines = [moves[at : at + 9] for at in range(0, len(moves) - 9, 9)]
+        for sign in (1, -1):
+            one_way = [sum(max(sign * move, 0) for move in nine) / sum(map(abs, nine)) for nine in nines]
+            assert sum(share > 0.7 for share in one_way) > len(nines) / 25
+
+    @pytest.mark.parametrize(
+        ("arguments", "problem"), [(["--symbol", "X-Y"], "X-Y is not one of"), (["--start", "soon"], "ISO 8601")]
+    )
+    def test_what_it_cannot_make(self, arguments: list[str], problem: str) -> None:
+        with pytest.raises(subprocess.CalledProcessError) as raised:
+            self.made(*arguments)
+
+        assert raised.value.returncode == 2
+        assert problem in " ".join(raised.value.stderr.split())

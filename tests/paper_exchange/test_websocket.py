@@ -77,9 +77,11 @@ class TestConnecting:
 
         assert caught.value.response.status_code == 404
 
-    def test_a_venue_without_sockets_takes_none(self, paper: Paper) -> None:
-        with pytest.raises(InvalidStatus):
+    def test_another_venue_does_not_have_it(self, paper: Paper) -> None:
+        with pytest.raises(InvalidStatus) as caught:
             connect(paper.coinbase_url.replace("http", "ws") + "/v2/private")
+
+        assert caught.value.response.status_code == 404
 
     def test_the_exchange_ends_at_once_all_the_same(self) -> None:
         with running() as paper, listening(paper) as listener:

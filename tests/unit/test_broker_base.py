@@ -107,12 +107,12 @@ def test_the_gate_is_asked_for_the_account_the_symbol_and_the_side(master: Broke
     assert set(master.trace.of("gate")) == {(MASTER, "BTC-USD", Side.SELL)}
 
 
-def test_a_users_own_order_is_no_signal_and_no_masters_row(user: BrokerStage) -> None:
+def test_a_users_own_order_is_written_down_and_no_signal(user: BrokerStage) -> None:
     assert user.place().accepted
     user.broker.fakes.sink.takes = False
     assert user.place().accepted
     assert user.trace.count("emit") == 0
-    assert user.trace.count("journal.intend") == 0
+    assert user.trace.count("journal.intend") == 2
     assert user.trace.count("say.not_emitted") == 0
 
 

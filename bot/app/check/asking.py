@@ -114,20 +114,22 @@ class LedgerCheck:
             answer.cancel()
 
     def as_json(self) -> dict[str, Any]:
-        """``since``; ``accounts``: name, orders at the venue, the user's own ones among them, problem or null;
-        ``differences`` and ``unsettled``: account, order, client_order_id, what, ledger, venue, mend."""
+        """``since``; ``accounts``: name, orders at the venue, those among them that are not the bot's (``own_orders``;
+        ``by_hand_orders`` where they became signals), problem or null; ``differences``, ``unsettled``: account, order,
+        client_order_id, what, ledger, venue, mend."""
         parts = sorted(self._through, key=lambda part: (not is_master(part.broker.account), part.broker.account))
         accounts = [
             {
                 "account": str(part.broker.account),
                 "orders": part.orders,
                 "own_orders": part.findings.own,
+                "by_hand_orders": part.findings.by_hand,
                 "problem": part.problem or None,
             }
             for part in parts
         ]
         accounts += [
-            {"account": str(account), "orders": 0, "own_orders": 0, "problem": reason}
+            {"account": str(account), "orders": 0, "own_orders": 0, "by_hand_orders": 0, "problem": reason}
             for account, reason in sorted(self._left_out.items())
         ]
         return {
@@ -214,7 +216,7 @@ class LedgerCheck:
         rows = ledger_orders(self._views, account)
         if not part.looks:
             part.orders = len(listed)
-            part.findings = compare_orders(account, rows, listed, part.look)
+            part.findings = compare_orders(account, rows, listed, part.look, self._covered(account, listed))
         part.looks += 1
         missing = compare_coins(account, part.look.coins, self._coins(account), rows, balances)
         if missing and part.looks < _COIN_LOOKS:
@@ -223,6 +225,9 @@ class LedgerCheck:
             return
         part.findings.differences.extend(missing)
         self._end(part)
+
+    def _covered(self, account: AccountId, listed: Sequence[VenueOrder]) -> dict[str, Decimal]:
+        return self._views.covered(account, [order.order_id for order in listed]) if is_master(account) else {}
 
     def _end(self, part: _Part, problem: str = "") -> None:
         part.problem = problem
@@ -265,10 +270,11 @@ def ledger_orders(views: Views, account: AccountId) -> list[LedgerOrder]:
     Raises:
         LedgerUnavailable: the ledger could not be read.
     """
+    own = [_ledger_order(row, (row.client_order_id,), row.intended_at) for row in views.own_orders_of(account)]
     if is_master(account):
-        return [_master_order(row) for row in views.master_orders(_ALL) if row.account == account]
+        return own
     copies = [row for row in views.recent_copies(_ALL, account.name) if row.account == account]
-    return [_copy(row, _former_names(views, row)) for row in copies]
+    return own + [_copy(row, _former_names(views, row)) for row in copies]
 
 
 def _former_names(views: Views, row: CopyRow) -> list[ClientOrderId]:
@@ -280,10 +286,6 @@ def _former_names(views: Views, row: CopyRow) -> list[ClientOrderId]:
 def _copy(row: CopyRow, former: Sequence[ClientOrderId]) -> LedgerOrder:
     names = tuple(dict.fromkeys((row.client_order_id, *former)))
     return _ledger_order(row, names, row.planned_at)
-
-
-def _master_order(row: MasterOrderRow) -> LedgerOrder:
-    return _ledger_order(row, (row.client_order_id,), row.intended_at)
 
 
 def _ledger_order(row: CopyRow | MasterOrderRow, names: tuple[ClientOrderId, ...], at: float) -> LedgerOrder:

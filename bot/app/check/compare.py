@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from bot.domain.enums import OrderState, Side
-from bot.domain.ids import AccountId, ClientOrderId, VenueOrderId
+from bot.domain.ids import AccountId, ClientOrderId, VenueOrderId, is_own_name
 from bot.domain.instruments import split_symbol
 from bot.domain.money import ZERO, plain
-from bot.domain.orders import AccountBalances, VenueOrder
+from bot.domain.orders import AccountBalances, VenueOrder, is_master
 from bot.domain.states import AT_THE_VENUE, OPEN_STATES
 
 #: Seconds for which a venue's list may not show an order that it has accepted.
@@ -29,6 +29,7 @@ _FIGURE = "the venue's books count: restore a backup of the ledger that agrees w
 _BOUGHT_UNKNOWN = "an older backup restored? its coins are not counted as copied: sell them by hand if they shall go"
 _SOLD_UNKNOWN = "an older backup restored? the running bot writes off coins that are gone"
 _COINS = "sold or moved by hand? the running bot writes off what is missing"
+_COVERED = "a fill was copied that the venue does not have: see the signals of this order"
 _UNSETTLED = "leave the bot running, or start it: it settles this"
 
 
@@ -90,27 +91,34 @@ class Findings:
 
     Attributes:
         unsettled: orders of which the ledger itself says that they are not done.
-        own: orders at the venue that the bot did not place.
+        own: orders at the venue that the bot did not place, and that nobody copied.
+        by_hand: orders that a master placed by hand, and that became signals as far as they are copied.
     """
 
     differences: list[Difference] = field(default_factory=list)
     unsettled: list[Difference] = field(default_factory=list)
     own: int = 0
+    by_hand: int = 0
 
 
 def compare_orders(
-    account: AccountId, rows: Sequence[LedgerOrder], listed: Iterable[VenueOrder], look: Look
+    account: AccountId,
+    rows: Sequence[LedgerOrder],
+    listed: Iterable[VenueOrder],
+    look: Look,
+    covered: Mapping[str, Decimal] | None = None,
 ) -> Findings:
     """Every order of the ledger against every order that the venue listed.
 
     Args:
         rows: as the ledger has them after the venue was asked: whatever the venue has by then is in it.
         look: from before: what was done by then has to be in the venue's list.
+        covered: by the venue's id, base of a master's orders that became signals, or is known not to; read afterwards.
     """
     comparison = _Comparison(account, list(listed), look)
     for row in rows:
         comparison.compare(row)
-    comparison.name_strangers()
+    comparison.name_strangers(covered or {})
     return comparison.findings
 
 
@@ -139,9 +147,12 @@ class _Comparison:
         elif row.state in OPEN_STATES:
             self._unsettled(row, live)
 
-    def name_strangers(self) -> None:
+    def name_strangers(self, covered: Mapping[str, Decimal]) -> None:
         for order in self._strangers.values():
-            if not _is_named_by_a_bot(order):
+            if copied := covered.get(order.order_id, ZERO):
+                self._compare_by_hand(order, copied)
+                continue
+            if not _is_named_by_a_bot(self._account, order):
                 self.findings.own += 1
                 continue
             self.findings.differences.append(
@@ -155,6 +166,16 @@ class _Comparison:
                     _BOUGHT_UNKNOWN if order.side is Side.BUY else _SOLD_UNKNOWN,
                 )
             )
+
+    def _compare_by_hand(self, order: VenueOrder, covered: Decimal) -> None:
+        self.findings.by_hand += 1
+        told = (plain(covered), plain(order.executed))
+        place = (str(self._account), order.order_id, order.client_order_id or "")
+        # The signals were read after the venue was asked.
+        if not order.open and covered > order.executed:
+            self.findings.differences.append(Difference(*place, "copied more than was traded", *told, _COVERED))
+        elif not order.open and covered < order.executed:
+            self.findings.unsettled.append(Difference(*place, "part of it is no signal yet", *told, _UNSETTLED))
 
     def _orders_of(self, row: LedgerOrder) -> list[VenueOrder]:
         found = {order.order_id: order for name in row.names for order in self._by_name[name]}
@@ -238,10 +259,15 @@ def compare_coins(
     return found
 
 
-def _is_named_by_a_bot(order: VenueOrder) -> bool:
+def _is_named_by_a_bot(account: AccountId, order: VenueOrder) -> bool:
     name = order.client_order_id
+    if name is None:
+        return False
+    if is_master(account):
+        # Masters trade by hand, and venues' own apps give UUIDs too.
+        return is_own_name(name)
     try:
-        return name is not None and str(uuid.UUID(name)) == name
+        return str(uuid.UUID(name)) == name
     except ValueError:
         return False
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from bot.brokers.alpaca.client import AlpacaClient
 from bot.brokers.alpaca.errors import is_minimum_not_met
+from bot.brokers.alpaca.executions import AlpacaSearch
 from bot.brokers.alpaca.fees import HIGHEST_RATE
 from bot.brokers.alpaca.limits import LISTING_CALLS
 from bot.brokers.alpaca.market import AlpacaMarket
@@ -23,6 +24,7 @@ from bot.brokers.alpaca.parse import (
     parse_orders,
 )
 from bot.brokers.base import BaseBroker, BrokerOptions, BrokerPorts
+from bot.brokers.base.executions import ExecutionMemory
 from bot.brokers.departure import VenueCall
 from bot.brokers.failures import NotFound
 from bot.brokers.market.steps import MarketSteps
@@ -31,6 +33,7 @@ from bot.domain.errors import AccountBarred, MarketClosed, VenueRejected, VenueU
 from bot.domain.ids import AccountId, VenueOrderId
 from bot.domain.money import plain
 from bot.domain.orders import AccountBalances, MarketOrder, OrderReport, VenueOrder
+from bot.domain.ports import ExecutionListener, ExecutionStream
 
 _log = logging.getLogger("nija.alpaca")
 
@@ -44,6 +47,7 @@ class AlpacaBroker(MarketSteps, BaseBroker):
         market: symbols, instruments and prices, shared by all Alpaca accounts.
         lands_within_s: how long after it was sent the venue may still take an order whose answer was lost. Alpaca knows
             no deadline; what lands later still is the same order under the same name.
+        stream_url: of the socket; None for no socket.
     """
 
     venue = BrokerType.ALPACA
@@ -58,10 +62,13 @@ class AlpacaBroker(MarketSteps, BaseBroker):
         ports: BrokerPorts,
         options: BrokerOptions | None = None,
         lands_within_s: float = 10.0,
+        stream_url: str | None = None,
     ) -> None:
         super().__init__(account, ports, options)
+        self._stream_url = stream_url
         self._client = client
         self._market = market
+        self._memory = ExecutionMemory(account, market)
         self._lands_within_ns = int(lands_within_s * 1e9)
         self._fee_rate = HIGHEST_RATE
         # An earlier process may have sent an order just before it ended.
@@ -144,6 +151,29 @@ class AlpacaBroker(MarketSteps, BaseBroker):
 
     def _listed(self, page: Any) -> list[VenueOrder]:
         return parse_orders(page, self._market.canonical, self._fee_rate)
+
+    def _venue_executions(self, since: float) -> AlpacaSearch:
+        return AlpacaSearch(self._client, since, self._memory, self._fee_rate)
+
+    def open_stream(self, listener: ExecutionListener) -> ExecutionStream | None:
+        """The socket, not started; None where there is no address for it."""
+        if self._stream_url is None:
+            return None
+        # Only who listens needs what sockets need.
+        from bot.brokers.alpaca.stream import AlpacaTradeUpdates
+
+        key, secret = self._client.socket_keys()
+        clock = self._ports.clock
+        return AlpacaTradeUpdates(
+            self.account,
+            self._stream_url,
+            key,
+            secret,
+            self._venue_symbol,
+            listener,
+            clock,
+            fee_rate=lambda: self._fee_rate,
+        )
 
     def _venue_read_delay(self) -> float:
         return self._client.read_delay()

@@ -14,7 +14,14 @@ from alpaca.data.historical.crypto import CryptoHistoricalDataClient
 from alpaca.trading.client import TradingClient
 
 from bot.brokers.alpaca.errors import classify
-from bot.brokers.alpaca.limits import BALANCE_CALLS, CALLS_AT_ONCE, CALLS_PER_S, ORDERS_A_PAGE, ROOM_FOR_ORDERS
+from bot.brokers.alpaca.limits import (
+    BALANCE_CALLS,
+    CALLS_AT_ONCE,
+    CALLS_PER_S,
+    FILLS_A_PAGE,
+    ORDERS_A_PAGE,
+    ROOM_FOR_ORDERS,
+)
 from bot.brokers.exact import EXACT_NUMBERS
 from bot.brokers.failures import translated
 from bot.brokers.limiter import DecayingCounter
@@ -103,6 +110,17 @@ class AlpacaClient:
         fields |= {name: _text_of(moment) for name, moment in moments.items() if moment is not None}
         return self._read(lambda: self._api.get("/orders", fields))
 
+    def get_fills(self, after: datetime, page_token: str | None = None) -> Any:
+        """Up to 100 fills after a moment, oldest first (GET /v2/account/activities/FILL). Raises VenueError.
+
+        Args:
+            page_token: the id of the last one of the page before.
+        """
+        fields = {"after": _text_of(after), "direction": "asc", "page_size": str(FILLS_A_PAGE)}
+        if page_token is not None:
+            fields["page_token"] = page_token
+        return self._read(lambda: self._api.get("/account/activities/FILL", fields))
+
     def prepare_order(self, fields: dict[str, str]) -> Prepared:
         """Make an order ready (POST /v2/orders) and send nothing.
 
@@ -119,6 +137,10 @@ class AlpacaClient:
             return Prepared.whole(lambda: self._ask(lambda: self._api.post("/orders", fields)))
         pending = self._ask(lambda: self._api.prepare("/orders", fields))
         return Prepared(pending.send, lambda: self._ask(lambda: self._api.read(pending.finish())), pending.discard)
+
+    def socket_keys(self) -> tuple[str, str]:
+        """Key and secret, which the venue's sockets are told as they are."""
+        return self._api.keys()
 
     def read_delay(self, calls: int = BALANCE_CALLS) -> float:
         """Seconds until so many reads fit the rate limit with room for orders left; zero for now."""
@@ -224,6 +246,9 @@ class _TradingApi(_ThinApi, TradingClient):
     def __init__(self, key: str, secret: str, paper: bool, url: str | None, session: HttpSession, clock: Clock) -> None:
         TradingClient.__init__(self, key, secret, paper=paper, raw_data=True, url_override=url)
         self._take(session, clock)
+
+    def keys(self) -> tuple[str, str]:
+        return str(self._api_key), str(self._secret_key)
 
     def prepare(self, path: str, fields: dict[str, str]) -> PendingAnswer:
         # The SDK's own way to an address and its headers, up to the moment of sending.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from decimal import ROUND_DOWN, Decimal
 
 from bot.domain.enums import Side
+from bot.domain.instruments import split_symbol
 
 #: Takers' rates by ``crypto_tier`` of the account, that is by its volume of 30 days (Alpaca, "Maker/Taker Fee Model").
 TAKER_RATES = {
@@ -52,3 +53,9 @@ def fee_of(side: Side, executed: Decimal, cost: Decimal, rate: Decimal) -> Decim
         return executed * rate
     whole = (executed * rate).quantize(COIN_STEP, ROUND_DOWN)
     return min(whole + _EXECUTIONS * COIN_STEP, executed)
+
+
+def fee_in(symbol: str, side: Side) -> str:
+    """The currency that a fee is taken in."""
+    base, quote = split_symbol(symbol)
+    return base if side is Side.BUY else quote

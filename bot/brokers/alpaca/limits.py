@@ -14,8 +14,9 @@ BALANCE_CALLS = 2
 #: The first page of a listing: open orders, and all of them.
 LISTING_CALLS = 2
 
-#: The most that one page of orders holds (Alpaca docs, "Get All Orders").
+#: The most that one page of orders holds (Alpaca docs, "Get All Orders"), and one of activities ("Account Activities").
 ORDERS_A_PAGE = 500
+FILLS_A_PAGE = 100
 
 #: A refusal that names no moment, or one far away, waits this long, seconds; at most as long as the venue's window.
 LIMITED_WAIT_S = 15.0

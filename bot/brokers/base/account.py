@@ -14,6 +14,7 @@ from bot.brokers.base.parts import BrokerOptions, BrokerPorts, OpenOrder
 from bot.brokers.base.venue import VenueSteps
 from bot.brokers.breaker import CircuitBreaker
 from bot.brokers.snapshot import after_fill, shown
+from bot.domain.enums import Side
 from bot.domain.errors import (
     AccountBarred,
     InvalidAmount,
@@ -60,6 +61,7 @@ class Account(VenueSteps):
         self._taken_up: set[str] = set()
         # Of those, what has its fill, and whether it is counted: the venue's balances held it before, or did not.
         self._perhaps_in: list[tuple[MarketOrder, OrderReport, bool]] = []
+        self._balance_hearers: tuple[Callable[[AccountBalances], None], ...] = ()
         # Looks at the balances since the last fill; 0 when they agree with what was computed.
         self._looks = 0
         self._agreed = threading.Event()
@@ -108,7 +110,7 @@ class Account(VenueSteps):
     def _connect(self) -> None:
         try:
             self._ask(self._venue_connect)
-            self._balances = self._ask(self._venue_balances)
+            self._balances = self._ask_balances()
         finally:
             self._connecting.release()
         self._status, self.barred = "connected", False
@@ -236,6 +238,16 @@ class Account(VenueSteps):
         except InvalidAmount:
             return None
 
+    def market_price(self, symbol: str, side: Side, timeout_s: float | None = None) -> Decimal:
+        """What a market order would pay or get now, quote per base; asked for where what is known is not fresh.
+
+        Raises:
+            InvalidAmount: the venue does not list the symbol (canonical).
+            VenueError: it was not had.
+            TimeoutError: it was not had in time.
+        """
+        return self._lane.call(lambda: self._venue_price(symbol, side, self._options.fresh_s), timeout_s)
+
     def refresh_balances(self, timeout_s: float | None = None) -> AccountBalances:
         """Ask the venue for the balances now; while they trail a fill that is known, the computed ones stand.
 
@@ -250,9 +262,26 @@ class Account(VenueSteps):
 
     def _refresh_balances(self) -> AccountBalances:
         if not (self._unsettled or self._looks):
-            self._balances = self._ask(self._venue_balances)
+            self._balances = self._ask_balances()
         # Otherwise the venue's own may trail behind what is known of the orders since.
         return self.get_account_balance_detailed()
+
+    def hear_balances(self, callback: Callable[[AccountBalances], None]) -> None:
+        """Have every answer of the venue about balances told, as it gave it, before anything is computed from it.
+
+        Args:
+            callback: called in the lane, so it must return quickly; what it raises is logged.
+        """
+        self._balance_hearers += (callback,)
+
+    def _ask_balances(self) -> AccountBalances:
+        seen = self._ask(self._venue_balances)
+        for hear in self._balance_hearers:
+            try:
+                hear(seen)
+            except Exception:
+                _log.exception("%s: whoever wanted to hear of the balances failed", self.account)
+        return seen
 
     @property
     def _unsettled(self) -> bool:

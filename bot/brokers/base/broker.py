@@ -207,8 +207,8 @@ class BaseBroker(Leading):
                 waiter.give_up(rejected(self.account, blocked.reason))
                 return
             order = self._prepare(canonical, direction, quantity, size_type)
+            self._ports.journal.intend(order)
             if self.account_type is AccountType.MASTER:
-                self._ports.journal.intend(order)
                 crash.reached("master intent committed")
         except (InvalidAmount, ValueError) as error:
             waiter.give_up(rejected(self.account, str(error)))
@@ -256,6 +256,7 @@ class BaseBroker(Leading):
             balance_before=balances.trading_balance,
             made_at=self._ports.clock.time(),
             made_ns=self._ports.clock.monotonic_ns(),
+            own=True,
         )
 
     def _refuse_unpayable(

@@ -113,7 +113,7 @@ class Fills(Account):
 
     def _seen_balances(self) -> AccountBalances | None:
         try:
-            return self._ask(self._venue_balances)
+            return self._ask_balances()
         except VenueError as error:
             _log.warning("%s: balances after the fill were not had: %s", self.account, error)
         except Exception:

@@ -1,34 +1,40 @@
-"""All orders of an account at its venue, whoever placed them."""
+"""All orders of an account at its venue, and all that traded on it, whoever placed them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, InvalidStateError
-from contextlib import suppress
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from bot.brokers.base.fills import Fills
-from bot.domain.errors import RateLimited, VenueUnclear, VenueUnreachable
+from bot.brokers.base.paging import Paged, Paging
+from bot.domain.executions import Execution
 from bot.domain.ids import VenueOrderId
 from bot.domain.orders import VenueOrder
 
-#: Seconds until a page whose answer was lost is asked for again.
-_PAGE_PAUSE_S = 1.0
-#: How often one page of a listing is asked for before the listing is given up.
-_PAGE_TRIES = 3
+#: One page of orders from an offset on, newest first, and the offset of the next one; None after the last.
+_AskPage = Callable[[int], tuple[list[VenueOrder], int | None]]
 
 
 @dataclass(slots=True)
-class _Listing:
-    since: float
-    on_page: Callable[[], None]
-    orders: dict[VenueOrderId, VenueOrder] = field(default_factory=dict)
+class _Orders:
+    page: _AskPage
     offset: int = 0
-    tries: int = 0
-    answer: Future[list[VenueOrder]] = field(default_factory=Future)
+    orders: dict[VenueOrderId, VenueOrder] = field(default_factory=dict)
+    missing: str = ""
+
+    def ask(self) -> bool:
+        page, following = self.page(self.offset)
+        # What is placed meanwhile moves the pages on: an order may come twice, and its later look counts.
+        self.orders.update((order.order_id, order) for order in page)
+        if following is not None:
+            self.offset = following
+        return following is not None
+
+    def found(self) -> list[VenueOrder]:
+        return sorted(self.orders.values(), key=lambda order: order.time)
 
 
-class Listing(Fills):
+class Listing(Paging):
     """Lists them in the account's lane, beside its other work."""
 
     def list_orders(self, since: float, on_page: Callable[[], None] = lambda: None) -> Future[list[VenueOrder]]:
@@ -43,54 +49,20 @@ class Listing(Fills):
         Returns:
             The orders, oldest first. Its ``result`` raises VenueError when they, or the balances, were not had.
         """
-        listing = _Listing(since, on_page)
-        self._lane.later(lambda: self._list_page(listing))
-        return listing.answer
+        return self._page_through(Paged(_Orders(lambda offset: self._venue_orders(since, offset)), on_page))
 
-    def _list_page(self, listing: _Listing) -> None:
-        delay = self._venue_find_delay()
-        if listing.answer.cancelled():
-            return
-        if delay > 0 and self.connected and not self.paused:
-            self._lane.later(lambda: self._list_page(listing), delay)
-            return
-        try:
-            self._add_page(listing)
-        except Exception as error:
-            self._page_failed(listing, error)
+    def list_executions(self, since: float, on_page: Callable[[], None] = lambda: None) -> Future[list[Execution]]:
+        """Ask for all that traded on the account since then, whoever placed the order; then for the balances.
 
-    def _add_page(self, listing: _Listing) -> None:
-        if not self.connected or self.paused:
-            raise VenueUnclear(f"{self.account}: {self.status}")
-        page, following = self._ask(lambda: self._venue_orders(listing.since, listing.offset))
-        # What is placed meanwhile moves the pages on: an order may come twice, and its later look counts.
-        listing.orders.update((order.order_id, order) for order in page)
-        listing.on_page()
-        if following is None:
-            self._lane.later(lambda: self._end_listing(listing))
-        else:
-            listing.offset, listing.tries = following, 0
-            self._lane.later(lambda: self._list_page(listing))
+        In the lane as :meth:`list_orders`. What fills meanwhile may be among them or not; ``executed`` of those that
+        are is right in any case, also where an order began to fill before.
 
-    def _page_failed(self, listing: _Listing, error: Exception) -> None:
-        listing.tries += 1
-        passes = isinstance(error, VenueUnclear | VenueUnreachable | RateLimited) and self.connected and not self.paused
-        if passes and listing.tries < _PAGE_TRIES:
-            self._lane.later(lambda: self._list_page(listing), _PAGE_PAUSE_S)
-            return
-        with suppress(InvalidStateError):
-            listing.answer.set_exception(error)
+        Args:
+            since: unix seconds by the venue's clock; a few executions from shortly before it may be among them.
+            on_page: called in the lane, after each page.
 
-    def _end_listing(self, listing: _Listing) -> None:
-        delay = self._venue_read_delay()
-        if delay > 0:
-            # Waiting in the call itself would keep orders waiting.
-            self._lane.later(lambda: self._end_listing(listing), delay)
-            return
-        try:
-            self._refresh_balances()
-        except Exception as error:
-            self._page_failed(listing, error)
-            return
-        with suppress(InvalidStateError):
-            listing.answer.set_result(sorted(listing.orders.values(), key=lambda order: order.time))
+        Returns:
+            The executions, oldest first, of pairs that the venue lists. Its ``result`` raises VenueError when they, or
+            the balances, were not had.
+        """
+        return self._page_through(Paged(self._venue_executions(since), on_page))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Protocol
+from typing import Any, Protocol
 
 from bot.brokers.base.broker import BaseBroker
 from bot.brokers.base.parts import BrokerPorts
@@ -18,3 +18,19 @@ class Venue(Protocol):
 
     def keep_fresh(self, stop: threading.Event) -> None:
         """Keep instruments and prices fresh until ``stop`` is set; returns then, and never raises."""
+
+    def candles(self, symbol: str, interval_s: int, now: float | None = None) -> Any:
+        """At least 300 candles where the venue has them, oldest first; the last one may still be forming.
+
+        Args:
+            symbol: any spelling the venue knows, ``BTC-USD``.
+            interval_s: length of a candle, seconds.
+            now: unix seconds by the market's clock; the venue's own clock when None.
+
+        Returns:
+            A pandas DataFrame with the columns time (unix seconds of the opening), open, high, low, close, volume.
+
+        Raises:
+            InvalidAmount: the symbol is not listed, or there are no candles of this length.
+            VenueError: they could not be had.
+        """

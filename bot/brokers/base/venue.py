@@ -6,11 +6,13 @@ from abc import ABC, abstractmethod
 from decimal import Decimal
 from typing import ClassVar
 
+from bot.brokers.base.executions import ExecutionSearch
 from bot.brokers.departure import VenueCall
 from bot.domain.enums import BrokerType, Side
 from bot.domain.ids import VenueOrderId
 from bot.domain.instruments import Instrument
 from bot.domain.orders import AccountBalances, MarketOrder, OrderReport, VenueOrder
+from bot.domain.ports import ExecutionListener, ExecutionStream
 
 
 class VenueSteps(ABC):
@@ -67,6 +69,17 @@ class VenueSteps(ABC):
         Raises:
             VenueError: they were not had.
         """
+
+    def _venue_executions(self, since: float) -> ExecutionSearch:
+        """A question for all that traded on the account since then, unix seconds; nothing is asked yet."""
+        raise NotImplementedError(f"{type(self).__name__} cannot tell what traded on {self.venue}")
+
+    def open_stream(self, listener: ExecutionListener) -> ExecutionStream | None:
+        """A socket that tells what trades on the account, not started; None where there is no address for it.
+
+        May be called in any thread.
+        """
+        return None
 
     @abstractmethod
     def _venue_read_delay(self) -> float:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
 from bot.brokers.base import BaseBroker, BrokerOptions, BrokerPorts
+from bot.brokers.base.executions import ExecutionMemory
 from bot.brokers.coinbase.client import CoinbaseClient, Params
 from bot.brokers.coinbase.errors import is_about_the_instrument
+from bot.brokers.coinbase.executions import CoinbaseSearch
 from bot.brokers.coinbase.market import CoinbaseMarket
 from bot.brokers.coinbase.orders import (
     parse_fill_count,
@@ -23,6 +24,7 @@ from bot.brokers.coinbase.orders import (
     with_fills,
 )
 from bot.brokers.coinbase.parse import parse_accounts, parse_cursor, parse_fee_rate, parse_permissions
+from bot.brokers.coinbase.reading import rfc3339
 from bot.brokers.departure import VenueCall
 from bot.brokers.failures import NotFound
 from bot.brokers.fee_rate import FeeRate
@@ -33,6 +35,7 @@ from bot.domain.errors import AccountBarred, InvalidAmount, VenueRejected, Venue
 from bot.domain.ids import AccountId, VenueOrderId
 from bot.domain.money import ZERO, plain
 from bot.domain.orders import AccountBalances, Fill, MarketOrder, OrderReport, VenueOrder
+from bot.domain.ports import ExecutionListener, ExecutionStream
 
 _log = logging.getLogger("nija.coinbase")
 
@@ -58,6 +61,7 @@ class CoinbaseBroker(MarketSteps, BaseBroker):
         account: whose.
         client: the account's own; one key, one client.
         market: symbols, instruments and prices, shared by all Coinbase accounts.
+        stream_url: of the user socket; None for no socket.
     """
 
     venue = BrokerType.COINBASE
@@ -71,10 +75,13 @@ class CoinbaseBroker(MarketSteps, BaseBroker):
         market: CoinbaseMarket,
         ports: BrokerPorts,
         options: BrokerOptions | None = None,
+        stream_url: str | None = None,
     ) -> None:
         super().__init__(account, ports, options)
+        self._stream_url = stream_url
         self._client = client
         self._market = market
+        self._memory = ExecutionMemory(account, market)
         self._fee_rate = FeeRate(account, _FEE_RATE_UNTIL_KNOWN, self._ask_fee_rate, ports.clock)
         # Where the pages of a listing begin: (since, orders before it) -> the venue's cursor.
         self._cursors: dict[tuple[float, int], str] = {}
@@ -152,7 +159,7 @@ class CoinbaseBroker(MarketSteps, BaseBroker):
         product_id = self._market.product(order.symbol).product_id
         params: dict[str, str | int | list[str] | None] = {"product_ids": [product_id], "limit": _ORDERS_A_PAGE}
         if order.made_at:
-            params["start_date"] = _rfc3339(order.made_at - _LOOK_BACK_S)
+            params["start_date"] = rfc3339(order.made_at - _LOOK_BACK_S)
         for page in self._pages("/orders/historical/batch", params):
             found = parse_found(page, order, product_id)
             if found:
@@ -204,7 +211,7 @@ class CoinbaseBroker(MarketSteps, BaseBroker):
         else:
             for page in self._pages("/orders/historical/batch", {"order_status": ["OPEN"], "limit": _ORDERS_A_PAGE}):
                 found += parse_orders(page, self._market.canonical)
-        start = _rfc3339(since) if since > 0 else None
+        start = rfc3339(since) if since > 0 else None
         params: Params = {"start_date": start, "limit": _ORDERS_A_PAGE, "cursor": cursor}
         answer = self._client.get("/orders/historical/batch", params)
         orders = parse_orders(answer, self._market.canonical)
@@ -215,6 +222,19 @@ class CoinbaseBroker(MarketSteps, BaseBroker):
         place = offset + max(len(orders), 1)
         self._cursors[since, place] = following
         return found + orders, place
+
+    def _venue_executions(self, since: float) -> CoinbaseSearch:
+        return CoinbaseSearch(self._client, since, self._memory)
+
+    def open_stream(self, listener: ExecutionListener) -> ExecutionStream | None:
+        """The user socket, not started; None where there is no address for it."""
+        if self._stream_url is None:
+            return None
+        # Only who listens needs what sockets need.
+        from bot.brokers.coinbase.stream import CoinbaseOrders
+
+        token, clock = self._client.socket_token, self._ports.clock
+        return CoinbaseOrders(self.account, self._stream_url, token, self._venue_symbol, listener, clock)
 
     def _pages(self, path: str, params: Params) -> Iterator[dict[str, Any]]:
         cursor: str | None = None
@@ -240,7 +260,3 @@ class CoinbaseBroker(MarketSteps, BaseBroker):
 
     def _venue_close(self) -> None:
         self._client.close()
-
-
-def _rfc3339(unix_s: float) -> str:
-    return datetime.fromtimestamp(max(unix_s, 0.0), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

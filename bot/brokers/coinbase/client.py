@@ -142,6 +142,16 @@ class CoinbaseClient:
             pending.send, lambda: self._order_answer(lambda: self._api.read(pending.finish()), content), pending.discard
         )
 
+    def socket_token(self) -> str:
+        """A token for one subscription of a socket.
+
+        Raises:
+            SettingsError: the client has no key.
+        """
+        self._need_key()
+        assert self._tokens is not None
+        return self._tokens.make_for_socket()
+
     def read_delay(self, calls: int = 1) -> float:
         """Seconds until so many private reads fit the rate limit one right after the other; zero for now."""
         return self._counter.delay(calls)

@@ -102,14 +102,11 @@ def parse_fill_time(answer: Any) -> float:
 
 
 def parse_fills(answer: Any, fee_currency: str) -> list[Fill]:
-    """The fills of a page (List Fills). Where ``size`` is in quote, the quantity is what it bought at its price."""
+    """The fills of a page (List Fills)."""
     fills = []
     for row in rows_of(answer, "fills"):
         trade_id = text_of(row, "trade_id", "a fill")
-        price, size = amount_of(row, "price", trade_id), amount_of(row, "size", trade_id)
-        if price <= 0:
-            raise VenueUnclear(f"the price of fill {trade_id} is {price} in the venue's answer")
-        quantity = _exact(size / price) if row.get("size_in_quote") is True else size
+        quantity, price = fill_quantity(row, trade_id)
         fee = amount_of(row, "commission", trade_id, ZERO)
         fills.append(
             Fill(
@@ -117,6 +114,14 @@ def parse_fills(answer: Any, fee_currency: str) -> list[Fill]:
             )
         )
     return fills
+
+
+def fill_quantity(row: Mapping[str, Any], trade_id: str) -> tuple[Decimal, Decimal]:
+    """Quantity and price of a fill (List Fills). Where ``size`` is in quote: what it bought at its price."""
+    price, size = amount_of(row, "price", trade_id), amount_of(row, "size", trade_id)
+    if price <= 0:
+        raise VenueUnclear(f"the price of fill {trade_id} is {price} in the venue's answer")
+    return _exact(size / price) if row.get("size_in_quote") is True else size, price
 
 
 def with_fills(report: OrderReport, fills: Iterable[Fill], time: float) -> OrderReport:

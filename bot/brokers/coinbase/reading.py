@@ -1,8 +1,9 @@
-"""Fields that Coinbase's answers have beside those of :mod:`bot.brokers.answers`. Pure."""
+"""Fields that Coinbase's answers and questions have beside those of :mod:`bot.brokers.answers`. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -25,6 +26,11 @@ def time_of(value: Any) -> float:
         return moment_of(value, "a time").timestamp()
     except VenueUnclear:
         return 0.0
+
+
+def rfc3339(unix_s: float) -> str:
+    """A moment as the venue is asked for it, cut to the millisecond."""
+    return datetime.fromtimestamp(max(unix_s, 0.0), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def price_or_none(value: Any) -> Decimal | None:

@@ -27,6 +27,8 @@ _HOST = "api.coinbase.com"
 _LIFE_BEFORE_S = 30
 #: The venue takes no token that is good for longer, seconds.
 _LONGEST_LIFE_S = 120
+#: What is left of it from now on, whole seconds rounded up.
+_LONGEST_AHEAD_S = _LONGEST_LIFE_S - _LIFE_BEFORE_S - 2
 #: Whole seconds are all that a Date header and a token know; clocks that are closer than this are the same, seconds.
 _SAME_CLOCK_S = 2.0
 _ED25519_BYTES = 32
@@ -89,7 +91,7 @@ class TokenMaker:
         self._key = key
         self._algorithm = "EdDSA" if isinstance(key, ed25519.Ed25519PrivateKey) else "ES256"
         self._clock = clock
-        self._life_s = min(life_s, _LONGEST_LIFE_S - _LIFE_BEFORE_S - 2)
+        self._life_s = min(life_s, _LONGEST_AHEAD_S)
         self._account = account
         self._ahead_s = 0.0
 
@@ -109,16 +111,23 @@ class TokenMaker:
             path: without the query, which is not part of what is signed.
         """
         ends_ns = self.latest_end_ns
+        return Token(self._signed(self._life_s, {"uri": f"{method} {_HOST}{path}"}), ends_ns)
+
+    def make_for_socket(self) -> str:
+        """A token for a subscription at a socket: it names no request and places no order, so it may live longer."""
+        return self._signed(_LONGEST_AHEAD_S, {})
+
+    def _signed(self, life_s: float, more: dict[str, str]) -> str:
         now = self._clock.time() - self._ahead_s
         claims = {
             "sub": self._key_name,
             "iss": "cdp",
             "nbf": int(now) - _LIFE_BEFORE_S,
-            "exp": int(now + self._life_s) + 1,
-            "uri": f"{method} {_HOST}{path}",
+            "exp": int(now + life_s) + 1,
+            **more,
         }
         headers = {"kid": self._key_name, "nonce": secrets.token_hex()}
-        return Token(jwt.encode(claims, self._key, algorithm=self._algorithm, headers=headers), ends_ns)
+        return jwt.encode(claims, self._key, algorithm=self._algorithm, headers=headers)
 
     def learn(self, date: str | None) -> None:
         """Compare the clocks with the ``Date`` of an answer that was just had: a short life forgives no wrong clock."""

@@ -9,13 +9,22 @@ from decimal import Decimal
 from typing import Any
 
 from bot.brokers.base import BaseBroker, BrokerOptions, BrokerPorts
+from bot.brokers.base.executions import ExecutionMemory
 from bot.brokers.departure import VenueCall
 from bot.brokers.fee_rate import FeeRate
 from bot.brokers.kraken.client import KrakenClient
-from bot.brokers.kraken.errors import NonceRefused, is_duplicate_client_id, is_minimum_not_met
+from bot.brokers.kraken.errors import NonceRefused, is_duplicate_client_id, is_minimum_not_met, is_permission_denied
+from bot.brokers.kraken.executions import TRADES_A_CALL, KrakenSearch
 from bot.brokers.kraken.market import KrakenMarket
 from bot.brokers.kraken.orders import parse_next_offset, parse_order, parse_order_id, parse_order_ids, parse_orders
-from bot.brokers.kraken.parse import KeyInfo, parse_balances, parse_fee_rate, parse_key_info, parse_locked_balances
+from bot.brokers.kraken.parse import (
+    KeyInfo,
+    parse_balances,
+    parse_fee_rate,
+    parse_key_info,
+    parse_locked_balances,
+    parse_socket_token,
+)
 from bot.brokers.market.steps import MarketSteps
 from bot.brokers.worth import equity_of
 from bot.domain.enums import BrokerType
@@ -23,6 +32,7 @@ from bot.domain.errors import AccountBarred, VenueRejected, VenueUnclear
 from bot.domain.ids import AccountId, VenueOrderId
 from bot.domain.money import plain
 from bot.domain.orders import AccountBalances, MarketOrder, OrderReport, VenueOrder
+from bot.domain.ports import ExecutionListener, ExecutionStream
 
 _log = logging.getLogger("nija.kraken")
 
@@ -35,8 +45,12 @@ DANGEROUS_PERMISSIONS = frozenset({"withdraw-funds", "add-withdraw-address", "up
 _FEE_RATE_UNTIL_KNOWN = Decimal("0.008")
 #: One pair tells the taker rate of a spot account.
 _FEE_SYMBOL = "BTC-USD"
-#: Kraken REST docs, QueryTrades.
-_TRADES_A_CALL = 20
+#: Seconds that the socket waits for its turn in the lane to have a token.
+_TOKEN_WITHIN_S = 10.0
+
+
+class _SocketsNotAllowed(VenueRejected):
+    """The key may not open sockets; it may all the rest."""
 
 
 class KrakenBroker(MarketSteps, BaseBroker):
@@ -47,6 +61,7 @@ class KrakenBroker(MarketSteps, BaseBroker):
         client: the account's own; one key, one client.
         market: symbols, instruments and prices, shared by all Kraken accounts.
         deadline_s: how long after it is sent an order may still match, 2 to 60 s (Kraken REST docs, AddOrder).
+        stream_url: of the private socket; None for no socket.
     """
 
     venue = BrokerType.KRAKEN
@@ -60,10 +75,13 @@ class KrakenBroker(MarketSteps, BaseBroker):
         ports: BrokerPorts,
         options: BrokerOptions | None = None,
         deadline_s: float = 5.0,
+        stream_url: str | None = None,
     ) -> None:
         super().__init__(account, ports, options)
+        self._stream_url = stream_url
         self._client = client
         self._market = market
+        self._memory = ExecutionMemory(account, market)
         self._deadline_s = deadline_s
         self._fee_rate = FeeRate(account, _FEE_RATE_UNTIL_KNOWN, self._ask_fee_rate, ports.clock)
         # An earlier process may have sent an order just before it ended.
@@ -178,8 +196,8 @@ class KrakenBroker(MarketSteps, BaseBroker):
         if len(ids) <= 1:
             return None  # the order itself tells all of a single one
         trades: dict[str, Any] = {}
-        for start in range(0, len(ids), _TRADES_A_CALL):
-            wanted = ",".join(ids[start : start + _TRADES_A_CALL])
+        for start in range(0, len(ids), TRADES_A_CALL):
+            wanted = ",".join(ids[start : start + TRADES_A_CALL])
             trades |= self._client.query_private("QueryTrades", {"txid": wanted})
         return trades
 
@@ -188,6 +206,35 @@ class KrakenBroker(MarketSteps, BaseBroker):
         found = [] if offset else parse_orders(self._client.query_private("OpenOrders"), "open", self._market.canonical)
         closed = self._client.query_private("ClosedOrders", {"start": int(since), "ofs": offset})
         return found + parse_orders(closed, "closed", self._market.canonical), parse_next_offset(closed, offset)
+
+    def _venue_executions(self, since: float) -> KrakenSearch:
+        return KrakenSearch(self._client, since, self._memory)
+
+    def open_stream(self, listener: ExecutionListener) -> ExecutionStream | None:
+        """The private socket, not started; None where there is no address for it."""
+        if self._stream_url is None:
+            return None
+        # Only who listens needs what sockets need.
+        from bot.brokers.kraken.stream import KrakenExecutions
+
+        clock = self._ports.clock
+        return KrakenExecutions(self.account, self._stream_url, self._token, self._venue_symbol, listener, clock)
+
+    def _token(self) -> str:
+        try:
+            return self._ask_aside(self._ask_token, _TOKEN_WITHIN_S)
+        except _SocketsNotAllowed as error:
+            # For the socket there is no use to go on; the account is as good as before.
+            raise AccountBarred(error.code) from None
+
+    def _ask_token(self) -> str:
+        try:
+            return parse_socket_token(self._client.query_private("GetWebSocketsToken"))
+        except AccountBarred as error:
+            if is_permission_denied(error.code):
+                text = f"the API key lacks create-ws-token; allow it in Kraken's key settings ({error.code})"
+                raise _SocketsNotAllowed(text) from error
+            raise
 
     def _venue_read_delay(self) -> float:
         return self._client.read_delay()

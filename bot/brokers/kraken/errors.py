@@ -43,6 +43,8 @@ class Verdict(Enum):
     UNCLEAR = auto()
 
 
+_PERMISSION_DENIED = "EGeneral:Permission denied"
+
 #: Beginning of the string -> verdict and, for LIMITED, seconds to wait. The longest beginning wins.
 #: Kraken REST docs, "Error messages"; the texts as the live venue sends them.
 RULES: dict[str, tuple[Verdict, float]] = {
@@ -54,7 +56,7 @@ RULES: dict[str, tuple[Verdict, float]] = {
     "EAPI:Feature disabled": (Verdict.REFUSED, 0),
     "EAPI:Bad request": (Verdict.REFUSED, 0),
     "EGeneral:Unknown method": (Verdict.REFUSED, 0),
-    "EGeneral:Permission denied": (Verdict.BARRED, 0),
+    _PERMISSION_DENIED: (Verdict.BARRED, 0),
     "EGeneral:Invalid arguments": (Verdict.REFUSED, 0),
     "EGeneral:Temporary lockout": (Verdict.LIMITED, 900),
     "EGeneral:Internal error": (Verdict.UNCLEAR, 0),
@@ -147,6 +149,11 @@ def is_minimum_not_met(code: str) -> bool:
 def is_duplicate_client_id(code: str) -> bool:
     """Whether an order was refused because one of the same client order id is open."""
     return "cl_ord_id not unique" in code.lower()
+
+
+def is_permission_denied(code: str) -> bool:
+    """Whether the key may not do what was asked, or not from here."""
+    return code.startswith(_PERMISSION_DENIED)
 
 
 def is_insufficient_funds(code: str) -> bool:

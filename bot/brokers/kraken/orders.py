@@ -17,8 +17,10 @@ from bot.domain.orders import Fill, MarketOrder, OrderReport, VenueOrder
 _log = logging.getLogger("nija.kraken")
 
 _FINAL_STATUSES = frozenset({"closed", "canceled", "expired"})
-#: Kraken REST docs, ClosedOrders.
-_ORDERS_A_PAGE = 50
+#: Kraken REST docs, ClosedOrders and TradesHistory.
+_ROWS_A_PAGE = 50
+#: Key of a list in an answer -> what is in it.
+_NAMES = {"open": "open orders", "closed": "closed orders", "trades": "trades"}
 
 
 def parse_order_id(result: Any) -> VenueOrderId:
@@ -58,14 +60,29 @@ def parse_orders(result: Any, key: str, canonical: Callable[[str], str]) -> list
     return [_parse_listed(txid, row, canonical) for txid, row in _listed(result, key).items()]
 
 
-def parse_next_offset(result: Any, offset: int) -> int | None:
-    """Where the next page begins (ClosedOrders, 50 a page); None after the last one."""
-    rows = _listed(result, "closed")
+def parse_queried_orders(result: Any, canonical: Callable[[str], str]) -> list[VenueOrder]:
+    """The orders that were asked for by their ids and that the venue shows (QueryOrders), as :func:`parse_orders`."""
+    return [_parse_listed(txid, row, canonical) for txid, row in mapping_of(result, "QueryOrders").items()]
+
+
+def parse_trade_ids(order: Any) -> list[TradeId]:
+    """What an order is made of (QueryOrders with ``trades``); empty where the venue does not tell."""
+    listed = mapping_of(order, "an order").get("trades")
+    return [TradeId(str(trade_id)) for trade_id in listed] if isinstance(listed, list) else []
+
+
+def parse_next_offset(result: Any, offset: int, key: str = "closed") -> int | None:
+    """Where the next page begins (ClosedOrders, TradesHistory: 50 a page); None after the last one.
+
+    Args:
+        key: of the rows, ``closed`` or ``trades``.
+    """
+    rows = _listed(result, key)
     following = offset + len(rows)
     there_is_more = (
-        len(rows) >= _ORDERS_A_PAGE
+        len(rows) >= _ROWS_A_PAGE
         if result.get("count") is None
-        else following < whole_of(result["count"], "the count of closed orders")
+        else following < whole_of(result["count"], f"the count of {_NAMES[key]}")
     )
     return following if rows and there_is_more else None
 
@@ -73,7 +90,7 @@ def parse_next_offset(result: Any, offset: int) -> int | None:
 def _listed(result: Any, key: str) -> Mapping[str, Any]:
     rows = result.get(key) if isinstance(result, Mapping) else None
     if not isinstance(rows, Mapping):
-        raise VenueUnclear(f"the answer has no {key} orders")
+        raise VenueUnclear(f"the answer has no {_NAMES[key]}")
     return rows
 
 
@@ -121,7 +138,7 @@ def parse_order(txid: str, order: Any, trades: Any = None, *, symbol: str = "") 
         average_price=average_price_of(amount_of(row, "price", txid, ZERO), executed, cost),
         cost=cost,
         fee=amount_of(row, "fee", txid, ZERO),
-        fee_currency=_fee_currency(row, symbol),
+        fee_currency=fee_currency_of(row, symbol),
         final=status in _FINAL_STATUSES,
         reason=_reason(row, status),
     )
@@ -143,7 +160,8 @@ def parse_trade(trade_id: str, trade: Any, fee_currency: str = "") -> Fill:
     )
 
 
-def _fee_currency(row: Mapping[str, Any], symbol: str) -> str:
+def fee_currency_of(row: Mapping[str, Any], symbol: str) -> str:
+    """In which currency of a canonical symbol the fees of an order are: the quote, unless its flags say otherwise."""
     base, _, quote = symbol.partition("-")
     return base if "fcib" in str(row.get("oflags") or "").split(",") else quote
 
@@ -154,8 +172,7 @@ def _reason(row: Mapping[str, Any], status: str) -> str:
 
 
 def _fills_of(row: Mapping[str, Any], report: OrderReport, trades: Any) -> tuple[Fill, ...]:
-    listed = row.get("trades")
-    trade_ids = [str(trade_id) for trade_id in listed] if isinstance(listed, list) else []
+    trade_ids = parse_trade_ids(row)
     known = trades if isinstance(trades, Mapping) else {}
     if trade_ids and all(trade_id in known for trade_id in trade_ids):
         return tuple(parse_trade(trade_id, known[trade_id], report.fee_currency) for trade_id in trade_ids)

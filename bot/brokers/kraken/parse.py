@@ -152,6 +152,11 @@ def parse_fee_rate(result: Any, pair_id: str) -> Decimal | None:
     return rate
 
 
+def parse_socket_token(result: Any) -> str:
+    """What the private socket wants to be told (GetWebSocketsToken)."""
+    return text_of(mapping_of(result, "GetWebSocketsToken"), "token", "GetWebSocketsToken")
+
+
 def parse_key_info(result: Any) -> KeyInfo:
     """What the key may do (GetApiKeyInfo; the docs and the live venue spell its fields differently)."""
     row = mapping_of(result, "GetApiKeyInfo")

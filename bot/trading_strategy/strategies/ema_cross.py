@@ -16,13 +16,10 @@ def decide(candles: Candles, positions: Mapping[str, Position], settings: Strate
     decided = without_indicators(candles, positions, settings)
     if decided is not None:
         return decided
-    fast = exponential_moving_average(candles.close, settings.ema_period)
-    slow = exponential_moving_average(candles.close, settings.slow_ema_period)
-    place = "above" if fast.iloc[-1] > slow.iloc[-1] else "not above"
-    text = (
-        f"EMA {settings.ema_period} {figure(fast.iloc[-1])} is {place} "
-        f"EMA {settings.slow_ema_period} {figure(slow.iloc[-1])}"
-    )
+    fast = candles.indicator(exponential_moving_average, settings.ema_period)
+    slow = candles.indicator(exponential_moving_average, settings.slow_ema_period)
+    place = "above" if fast[-1] > slow[-1] else "not above"
+    text = f"EMA {settings.ema_period} {figure(fast[-1])} is {place} EMA {settings.slow_ema_period} {figure(slow[-1])}"
     position = positions.get(candles.symbol)
     if position is None and crossed_above(fast, slow):
         return Decision.buy(candles, settings.balance_share, f"{text}, crossed with the last candle")

@@ -8,7 +8,7 @@ or above ``overbought``, the close crossed below the EMA.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isnan
+from math import isnan, nan
 from typing import Any
 
 from bot.domain.money import shown
@@ -24,15 +24,16 @@ def decide(candles: Candles, positions: Mapping[str, Position], settings: Strate
     decided = without_indicators(candles, positions, settings)
     if decided is not None:
         return decided
-    rsi = relative_strength_index(candles.close, settings.rsi_period)
-    ema = exponential_moving_average(candles.close, settings.ema_period)
+    rsi = candles.indicator(relative_strength_index, settings.rsi_period)
+    ema = candles.indicator(exponential_moving_average, settings.ema_period)
     position = positions.get(candles.symbol)
     return _entry(candles, rsi, ema, settings) if position is None else _exit(candles, rsi, ema, position, settings)
 
 
 def _entry(candles: Candles, rsi: Any, ema: Any, settings: StrategySettings) -> Decision:
-    now, before = float(rsi.iloc[-1]), float(rsi.iloc[-2])
-    lowest = float(rsi.iloc[-1 - settings.turn_candles : -1].min())
+    now, before = float(rsi[-1]), float(rsi[-2])
+    of_late = rsi[-1 - settings.turn_candles : -1].tolist()
+    lowest = min((value for value in of_late if not isnan(value)), default=nan)
     strength, place = _strength(now, settings), _place(candles, ema, settings)
     # As a float: NaN, which is an RSI that there is not yet, compares as False there, and raises with a Decimal.
     oversold = float(settings.oversold)
@@ -43,17 +44,17 @@ def _entry(candles: Candles, rsi: Any, ema: Any, settings: StrategySettings) -> 
     if _is_overbought(now, settings):
         return Decision.hold(candles, f"{strength}, is overbought ({settings.overbought:f}) already", place)
     turned = f"{strength}, turned up from {lowest:.1f}"
-    if not candles.close.iloc[-1] > ema.iloc[-1]:
+    if not candles.closes[-1] > ema[-1]:
         return Decision.hold(candles, turned, place)
     return Decision.buy(candles, settings.balance_share, turned, place)
 
 
 def _exit(candles: Candles, rsi: Any, ema: Any, position: Position, settings: StrategySettings) -> Decision:
-    now = float(rsi.iloc[-1])
+    now = float(rsi[-1])
     strength, place = _strength(now, settings), _place(candles, ema, settings)
     if _is_overbought(now, settings):
         return Decision.sell(candles, f"{strength}, is overbought ({settings.overbought:f})")
-    if settings.sell_on_ema_cross and crossed_below(candles.close, ema, candles, position):
+    if settings.sell_on_ema_cross and crossed_below(candles.closes, ema, candles, position):
         return Decision.sell(candles, f"{place}, crossed since the entry")
     return Decision.hold(candles, strength, place)
 
@@ -68,5 +69,5 @@ def _strength(rsi: float, settings: StrategySettings) -> str:
 
 
 def _place(candles: Candles, ema: Any, settings: StrategySettings) -> str:
-    place = "above" if candles.close.iloc[-1] > ema.iloc[-1] else "not above"
-    return f"close {shown(candles.last_close)} is {place} EMA {settings.ema_period} {figure(ema.iloc[-1])}"
+    place = "above" if candles.closes[-1] > ema[-1] else "not above"
+    return f"close {shown(candles.last_close)} is {place} EMA {settings.ema_period} {figure(ema[-1])}"

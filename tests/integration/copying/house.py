@@ -77,6 +77,8 @@ class House:
             "NIJA_DATA_DIR": str(self.data),
             "NIJA_USERS_DIR": str(users),
             "KRAKEN_TIER": "Pro",
+            "STRATEGY": "off",
+            "WATCH_MASTER": "false",
         }
         for who, login in self.logins.items():
             name = "KRAKEN_MASTER" if who == "master" else f"KRAKEN_USER_{who.upper()}"

@@ -28,6 +28,7 @@ from tests.integration.ledger.looking import is_sound
 from tests.integration.ledger.test_migrations import version_1
 from tests.unit.ledger.builders import (
     DAIVON,
+    MASTER,
     NOW,
     QUANTITY,
     SetClock,
@@ -42,7 +43,17 @@ from tests.unit.ledger.builders import (
 )
 
 COPIES_EACH = 20
-TABLES = ("signals", "copies", "master_orders", "fills", "order_events", "copied_coins", "coin_adjustments")
+TABLES = (
+    "signals",
+    "copies",
+    "master_orders",
+    "fills",
+    "order_events",
+    "copied_coins",
+    "coin_adjustments",
+    "watches",
+    "uncopied",
+)
 
 
 @contextmanager
@@ -218,11 +229,13 @@ def test_tables_are_exact_and_readable(ledger: Ledger, url: str, tmp_path: Path,
     ledger.answered(order_of(copy), Accepted(VenueOrderId("V1")), OrderState.ACCEPTED, 31.25)
     ledger.settled(order_of(copy), report_of(fill_of(), order_id="V1"), OrderState.FILLED)
     ledger.write_off(DAIVON, "BTC-USD", Decimal("0.00000001"), "sold by hand")
+    ledger.set_watch(MASTER, NOW, NOW + 1)
+    ledger.record_uncopied(MASTER, "OHAND1", Decimal("0.5"), "it had traded before watching began")
 
     counts = export_ledger(url, tmp_path / "tables")
 
     folder = tmp_path / "tables"
-    assert counts == dict(zip(TABLES, (1, 1, 1, 1, 5, 1, 1), strict=True))
+    assert counts == dict(zip(TABLES, (1, 1, 1, 1, 5, 1, 1, 1, 1), strict=True))
     assert {file.name for file in folder.iterdir()} == {f"{name}.csv" for name in TABLES}
     assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
     [row] = cells(folder, "copies")
@@ -233,6 +246,9 @@ def test_tables_are_exact_and_readable(ledger: Ledger, url: str, tmp_path: Path,
     assert datetime.fromisoformat(row["planned_at"]).timestamp() == NOW
     [recorded] = cells(folder, "signals")
     assert (recorded["observe_only"], recorded["side"], recorded["number"]) == ("false", "buy", "1")
+    assert (recorded["by_hand"], Decimal(recorded["filled_before"])) == ("false", 0)
+    [left] = cells(folder, "uncopied")
+    assert (left["account"], left["order_id"], Decimal(left["executed"])) == (str(MASTER), "OHAND1", Decimal("0.5"))
     [coins] = cells(folder, "copied_coins")
     assert Decimal(coins["quantity"]) == QUANTITY - Decimal("0.00000001")
     assert [row["to_state"] for row in cells(folder, "order_events")][:2] == ["SUBMITTING", "ACCEPTED"]

@@ -14,11 +14,12 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, make_url
+from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from bot.domain.enums import OrderState, Side
@@ -55,9 +56,31 @@ def version_1(url: str) -> str:
     return url
 
 
+def version_2(url: str) -> str:
+    """What the program of version 2 made of that: its steps never change."""
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    engine = create_engine(version_1(url))
+    try:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.stamp(config, "0001")
+            command.upgrade(config, "0002")
+            connection.execute(text("UPDATE schema_version SET version = 2"))
+    finally:
+        engine.dispose()
+    return url
+
+
+@pytest.fixture(params=["version 1", "version 2"])
+def old(request: pytest.FixtureRequest, url: str) -> str:
+    """A ledger of an older version with two signals, three copies and a master's order."""
+    return version_1(url) if request.param == "version 1" else version_2(url)
+
+
 @pytest.fixture
-def old(url: str) -> str:
-    """A ledger of version 1 with two signals, three copies and a master's order."""
+def oldest(url: str) -> str:
+    """The same, of version 1."""
     return version_1(url)
 
 
@@ -141,16 +164,16 @@ def test_an_old_ledger_is_written_on(old: str, clock: SetClock) -> None:
     ]
 
 
-def test_a_program_of_version_1_that_still_runs_is_not_held_up(old: str, clock: SetClock) -> None:
-    with Ledger(old, clock):
+def test_a_program_of_version_1_that_still_runs_is_not_held_up(oldest: str, clock: SetClock) -> None:
+    with Ledger(oldest, clock):
         pass
     columns = "signal_id, venue, master, symbol, side, size_type, order_id, timestamp, planned_at, observe_only"
     for name in ("late 1", "late 2"):
         values = f"'{name}', 'kraken', 'master:kraken', 'BTC-USD', 'buy', 'base', '{name}', 1, 1, false"
-        execute(old, f"INSERT INTO signals ({columns}) VALUES ({values})")
+        execute(oldest, f"INSERT INTO signals ({columns}) VALUES ({values})")
     new = signal_of("O3")
 
-    with Ledger(old, clock) as ledger:
+    with Ledger(oldest, clock) as ledger:
         assert ledger.record_plan(new, [copy_of(new)])
         assert ledger.views.counts().emitted == 5
 
@@ -170,32 +193,45 @@ def test_an_old_file_is_copied_before_it_is_changed(path: Path, clock: SetClock)
         assert other.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-def test_a_step_that_fails_leaves_everything_as_it_was(old: str, clock: SetClock, tmp_path: Path) -> None:
-    execute(old, "CREATE TABLE coin_adjustments (groceries TEXT)")
+def test_a_file_of_version_2_is_copied_before_it_is_changed(path: Path, clock: SetClock) -> None:
+    version_2(url_of(path))
+    with Ledger(url_of(path), clock) as ledger:
+        assert [row.by_hand for row in ledger.views.recent_signals()] == [False, False]
+
+    [kept] = path.parent.glob("ledger.sqlite3.version-2-*")
+    with closing(sqlite3.connect(kept)) as other:
+        assert other.execute("SELECT version FROM schema_version").fetchall() == [(2,)]
+        assert "by_hand" not in {row[1] for row in other.execute("PRAGMA table_info(signals)")}
+
+
+def test_a_step_that_fails_leaves_everything_as_it_was(oldest: str, clock: SetClock, tmp_path: Path) -> None:
+    execute(oldest, "CREATE TABLE coin_adjustments (groceries TEXT)")
 
     with pytest.raises(LedgerUnavailable, match=r"cannot be opened: .*coin_adjustments.* already exists"):
-        open_ledger(old, clock)
+        open_ledger(oldest, clock)
 
-    assert rows(old, "SELECT version FROM schema_version") == [(1,)]
+    assert rows(oldest, "SELECT version FROM schema_version") == [(1,)]
     with pytest.raises(DBAPIError):
-        rows(old, "SELECT leg FROM copies")
+        rows(oldest, "SELECT leg FROM copies")
     assert list(tmp_path.rglob("*.version-1-*")) == []
-    execute(old, "DROP TABLE coin_adjustments")
-    with Ledger(old, clock) as ledger:
+    execute(oldest, "DROP TABLE coin_adjustments")
+    with Ledger(oldest, clock) as ledger:
         assert ledger.views.counts().emitted == 2
 
 
-def test_of_processes_that_start_at_once_one_migrates_and_all_work(old: str, tmp_path: Path) -> None:
+def test_of_processes_that_start_at_once_one_migrates_and_all_work(oldest: str, tmp_path: Path) -> None:
     ended: list[subprocess.CompletedProcess[str]] = []
-    starts = [threading.Thread(target=lambda: ended.append(open_in_another_process(old, tmp_path))) for _ in range(3)]
+    starts = [
+        threading.Thread(target=lambda: ended.append(open_in_another_process(oldest, tmp_path))) for _ in range(3)
+    ]
     for start in starts:
         start.start()
     for start in starts:
         start.join()
 
     assert [(one.returncode, one.stdout.strip(), one.stderr) for one in ended] == [(0, "2", "")] * 3
-    assert differences_from_the_tables(old) == []
-    assert len(list(tmp_path.rglob("*.version-1-*"))) == (1 if old.startswith("sqlite") else 0)
+    assert differences_from_the_tables(oldest) == []
+    assert len(list(tmp_path.rglob("*.version-1-*"))) == (1 if oldest.startswith("sqlite") else 0)
 
 
 def test_of_processes_that_start_at_once_where_nothing_is_one_makes_the_ledger(url: str, tmp_path: Path) -> None:
@@ -215,18 +251,18 @@ def test_a_ledger_of_a_later_version_is_not_touched(url: str, clock: SetClock) -
         pass
     execute(url, "UPDATE schema_version SET version = 99")
 
-    with pytest.raises(LedgerUnavailable, match="has version 99, this program knows 2: use the version of the program"):
+    with pytest.raises(LedgerUnavailable, match="has version 99, this program knows 3: use the version of the program"):
         open_ledger(url, clock)
-    with pytest.raises(LedgerUnavailable, match="has version 99, this program knows 2"):
+    with pytest.raises(LedgerUnavailable, match="has version 99, this program knows 3"):
         open_views(url)
     assert rows(url, "SELECT version FROM schema_version") == [(99,)]
 
 
-def test_looking_at_an_old_ledger_changes_nothing_and_says_what_to_do(old: str) -> None:
-    with pytest.raises(LedgerUnavailable, match="has version 1, this program reads 2: start the bot once"):
-        open_views(old)
+def test_looking_at_an_old_ledger_changes_nothing_and_says_what_to_do(oldest: str) -> None:
+    with pytest.raises(LedgerUnavailable, match="has version 1, this program reads 3: start the bot once"):
+        open_views(oldest)
 
-    assert rows(old, "SELECT version FROM schema_version") == [(1,)]
+    assert rows(oldest, "SELECT version FROM schema_version") == [(1,)]
 
 
 def test_another_programs_migrations_are_left_alone(url: str, clock: SetClock) -> None:
@@ -253,11 +289,11 @@ def test_a_program_without_its_migrations_says_so_in_one_line(path: Path, tmp_pa
 
 @pytest.mark.parametrize("table", ["order_events", "coin_adjustments"])
 @pytest.mark.parametrize("change", ["DELETE FROM {}", "UPDATE {} SET at = 0"])
-def test_histories_can_only_grow(old: str, clock: SetClock, table: str, change: str) -> None:
-    with Ledger(old, clock) as ledger:
+def test_histories_can_only_grow(oldest: str, clock: SetClock, table: str, change: str) -> None:
+    with Ledger(oldest, clock) as ledger:
         ledger.write_off(DAIVON, "BTC-USD", Decimal("0.001"), "sold by hand")
 
     with pytest.raises(DBAPIError, match=f"{table} is append-only"):
-        execute(old, change.format(table))
+        execute(oldest, change.format(table))
 
-    assert rows(old, f"SELECT max(at) FROM {table}") == [(NOW,)]
+    assert rows(oldest, f"SELECT max(at) FROM {table}") == [(NOW,)]

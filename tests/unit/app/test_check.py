@@ -18,7 +18,7 @@ from bot.app.check.compare import Difference, Findings, LedgerOrder, Look, compa
 from bot.broker_manager import BrokerManager
 from bot.domain.enums import BrokerType, OrderState, Side
 from bot.domain.errors import AccountBarred, VenueUnreachable
-from bot.domain.ids import AccountId, ClientOrderId, VenueOrderId
+from bot.domain.ids import AccountId, ClientOrderId, VenueOrderId, new_client_order_id
 from bot.domain.orders import AccountBalances, MarketOrder, Refused, VenueOrder
 from bot.domain.outcomes import Accepted, Unknown
 from bot.ledger.entry import open_ledger
@@ -228,6 +228,46 @@ def test_coins_of_two_symbols_are_added_up() -> None:
     assert (line.ledger, line.venue) == ("0.6", "0.5")
 
 
+# -- orders that a master placed by hand -------------------------------------------------------------------------------
+
+
+def found_by_hand(order: VenueOrder, covered: str) -> Findings:
+    return compare_orders(MASTER, [], [order], Look(0.0, NOW + 60, {}), {"O-1": D(covered)})
+
+
+@pytest.mark.parametrize("name", [None, NAME, "app-7"], ids=["without a name", "a UUID", "another name"])
+def test_an_order_by_hand_whose_signals_cover_it_agrees_whatever_its_name(name: str | None) -> None:
+    by_hand = replace(LISTED, client_order_id=None if name is None else ClientOrderId(name))
+    assert found_by_hand(by_hand, "0.002") == Findings(by_hand=1)
+
+
+@pytest.mark.parametrize("name", [None, NAME], ids=["without a name", "a UUID"])
+def test_an_order_by_hand_that_is_not_copied_is_counted_apart(name: ClientOrderId | None) -> None:
+    assert found_by_hand(replace(LISTED, client_order_id=name), "0") == Findings(own=1)
+
+
+def test_a_masters_order_that_the_bot_named_and_does_not_know_is_a_difference() -> None:
+    findings = found_by_hand(replace(LISTED, client_order_id=new_client_order_id()), "0")
+    assert whats(findings.differences) == ["not in the ledger"]
+
+
+def test_an_order_by_hand_that_still_trades_may_have_parts_to_come() -> None:
+    assert found_by_hand(replace(LISTED, open=True), "0.001") == Findings(by_hand=1)
+
+
+def test_a_part_that_is_no_signal_yet_is_not_settled() -> None:
+    findings = found_by_hand(LISTED, "0.001")
+    assert (findings.differences, findings.by_hand) == ([], 1)
+    (line,) = findings.unsettled
+    assert (line.what, line.ledger, line.venue) == ("part of it is no signal yet", "0.001", "0.00200000")
+
+
+def test_more_copied_than_was_traded_is_a_difference() -> None:
+    (line,) = found_by_hand(LISTED, "0.003").differences
+    assert (line.order, line.what, line.ledger) == ("O-1", "copied more than was traded", "0.003")
+    assert line.mend
+
+
 # -- asking ----------------------------------------------------------------------------------------------------------
 
 
@@ -239,6 +279,12 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 Make = Callable[[AccountId], BrokerStage]
+
+
+def account_line(account: AccountId = TANIA, **counts: int) -> dict[str, Any]:
+    """What a report says of an account that was compared."""
+    nothing = {"orders": 0, "own_orders": 0, "by_hand_orders": 0}
+    return {"account": str(account), **nothing, **counts, "problem": None}
 
 
 @pytest.fixture
@@ -303,7 +349,35 @@ def test_a_copy_that_both_know_alike_agrees(ledger: Ledger, make: Make) -> None:
 
     assert differences(report) == []
     assert report["unsettled"] == []
-    assert report["accounts"] == [{"account": "tania:kraken", "orders": 1, "own_orders": 0, "problem": None}]
+    assert report["accounts"] == [account_line(orders=1)]
+
+
+def test_a_masters_order_by_hand_is_found_among_its_signals(ledger: Ledger, make: Make) -> None:
+    by_hand = replace(LISTED, executed=signal_of().size, client_order_id=NAME)
+    signal = replace(signal_of("O-1"), by_hand=True)
+    ledger.record_plan(signal, [])
+    master = make(MASTER)
+    master.broker.pages.append(([by_hand], None))
+
+    report = completed(check_of(ledger, master))
+
+    assert (differences(report), report["unsettled"]) == ([], [])
+    assert report["accounts"] == [account_line(MASTER, orders=1, by_hand_orders=1)]
+
+
+def test_what_a_users_account_decided_for_itself_is_compared_too(ledger: Ledger, make: Make) -> None:
+    order = replace(master_order(NAME), account=TANIA, own=True)
+    ledger.intend(order)
+    ledger.answered(order, Accepted(VenueOrderId("O-1")), _S.ACCEPTED)
+    ledger.settled(order, report_of(fill_of(), order_id="O-1"), _S.FILLED)
+    tania = make(TANIA)
+    tania.broker.pages.append(([listed(order)], None))
+
+    report = completed(check_of(ledger, tania))
+
+    assert differences(report) == []
+    assert report["accounts"] == [account_line(orders=1)]
+    assert differences(completed(check_of(ledger, make(TANIA)))) == [("tania:kraken", "not at the venue")]
 
 
 def test_a_masters_order_is_compared_too(ledger: Ledger, make: Make) -> None:
@@ -369,7 +443,9 @@ def test_pages_are_asked_for_until_there_are_no_more(ledger: Ledger, make: Make)
     report = completed(check_of(ledger, tania))
 
     assert [offset for _, offset in tania.trace.of("venue.orders")] == [0, 50, 99]
-    assert report["accounts"] == [{"account": "tania:kraken", "orders": 120, "own_orders": 120, "problem": None}]
+    assert report["accounts"] == [
+        {"account": "tania:kraken", "orders": 120, "own_orders": 120, "by_hand_orders": 0, "problem": None}
+    ]
 
 
 def test_a_page_that_was_not_had_is_asked_for_again(ledger: Ledger, make: Make) -> None:

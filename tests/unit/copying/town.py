@@ -98,6 +98,8 @@ class Town:
         self.ledger = AwayLedger("sqlite://", self.clock, linger_s=0.0)
         self.ledger.open()
         self.users = list(users)
+        #: Those of them that trade by themselves.
+        self.independent: set[AccountId] = set()
         self.venues = Venues()
         self.trace = Trace()
         self.brokers: dict[AccountId, ScriptedBroker] = {}
@@ -117,8 +119,8 @@ class Town:
         self.brokers = {}
         self.manager.add_master(self._broker(MASTER, PromptLane))
         for account in self.users:
-            user = UserSettings.model_validate({"user_id": account.name, "venue": "kraken"})
-            self.manager.add_user(user, self._broker(account, ManualLane))
+            entry = {"user_id": account.name, "venue": "kraken", "independent": account in self.independent}
+            self.manager.add_user(UserSettings.model_validate(entry), self._broker(account, ManualLane))
         self.manager.start()
         if connect:
             for broker in self.manager.brokers:

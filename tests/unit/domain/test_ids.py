@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import uuid
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.enums import AccountType, BrokerType
-from bot.domain.ids import AccountId, client_order_id_of, new_client_order_id, signal_id_of
+from bot.domain.ids import AccountId, client_order_id_of, is_own_name, new_client_order_id, signal_id_of
 
 MASTER = AccountId.master(BrokerType.KRAKEN)
 DAIVON = AccountId("daivon_frazier", BrokerType.KRAKEN)
@@ -82,3 +83,29 @@ def test_names_are_uuids_which_every_venue_takes() -> None:
 
 def test_a_masters_own_orders_have_fresh_names() -> None:
     assert len({new_client_order_id() for _ in range(1000)}) == 1000
+
+
+def test_a_masters_own_names_are_random_uuids_in_form_and_begin_with_the_mark() -> None:
+    for name in (new_client_order_id() for _ in range(100)):
+        found = uuid.UUID(name)
+        assert (found.version, found.variant) == (4, uuid.RFC_4122)
+        assert name.startswith("6e696a61-")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [str, str.upper, lambda name: name.replace("-", ""), lambda name: name.replace("-", "").upper()],
+    ids=["as it is", "capitals", "no hyphens", "capitals without hyphens"],
+)
+def test_the_bot_knows_its_own_names_however_a_venue_writes_them(written: Callable[[str], str]) -> None:
+    assert is_own_name(written(new_client_order_id()))
+
+
+@given(st.uuids(version=4).map(str) | st.text(max_size=40) | st.text(max_size=10).map(lambda text: "6e696a61" + text))
+def test_other_names_are_not_the_bots_own(name: str) -> None:
+    assert not is_own_name(name)
+
+
+def test_the_names_of_copies_are_not_those_of_masters() -> None:
+    assert not is_own_name(client_order_id_of(signal_id_of(MASTER, "O"), DAIVON))
+    assert not is_own_name("6e696a61-0000-5000-8000-000000000000")

@@ -9,9 +9,9 @@ import pytest
 
 from bot.domain.enums import BrokerType, OrderState, Side, SizeType
 from bot.domain.errors import InvalidAmount
-from bot.domain.ids import AccountId, SignalId, VenueOrderId, signal_id_of
+from bot.domain.ids import AccountId, ClientOrderId, SignalId, VenueOrderId, signal_id_of
 from bot.domain.instruments import Instrument, split_symbol
-from bot.domain.orders import AccountBalances, OrderResult, Refused, rejected
+from bot.domain.orders import AccountBalances, MarketOrder, OrderResult, Refused, is_own, rejected
 from bot.domain.outcomes import Accepted, Rejected, Unknown
 from bot.domain.signals import TradeSignal
 
@@ -85,6 +85,24 @@ def test_a_signal_knows_its_master_and_always_has_the_same_name() -> None:
 def test_a_size_in_quote_becomes_base_through_the_signals_price() -> None:
     assert a_signal(size=Decimal(1000), size_type=SizeType.QUOTE).base_size == Decimal("0.02")
     assert a_signal().base_size == Decimal("0.02")
+
+
+@pytest.mark.parametrize(
+    ("by_hand", "complete", "is_last"),
+    [(False, False, True), (True, False, False), (True, True, True)],
+    ids=["of the bot", "by hand", "by hand and complete"],
+)
+def test_after_which_part_no_further_one_is_expected(by_hand: bool, complete: bool, is_last: bool) -> None:
+    assert a_signal(by_hand=by_hand, complete=complete).is_last_part is is_last
+
+
+def test_an_order_copies_nothing_when_a_master_or_the_account_itself_decided_it() -> None:
+    user = AccountId("tania", BrokerType.KRAKEN)
+    orders = [
+        MarketOrder(account, ClientOrderId("c"), "BTC-USD", Side.BUY, Decimal(1), Decimal(1), own=own)
+        for account, own in ((MASTER, False), (user, True), (user, False))
+    ]
+    assert [is_own(order) for order in orders] == [True, True, False]
 
 
 @pytest.mark.parametrize("symbol", ["", "BTC", "BTCUSD", "-USD", "BTC-", "BTC/USD"])

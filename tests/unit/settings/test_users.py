@@ -27,6 +27,7 @@ def test_a_user_id_is_all_that_an_entry_needs(office: Office) -> None:
     assert settings.problems == ()
     assert account.account == AccountId("daivon_frazier", BrokerType.KRAKEN)
     assert (user.enabled, user.copy_from_master, user.account_type) == (True, True, "investor")
+    assert not user.independent
     assert (user.multiplier, user.max_user_risk, user.max_trade_usd) == (Decimal(1), None, None)
     assert (user.disabled_symbols, user.allowed_symbols) == (frozenset(), None)
     assert user.master == AccountId.master(BrokerType.KRAKEN)
@@ -105,6 +106,8 @@ WRONG_FIELDS: list[tuple[str, Any]] = [
     ("enabled", "yes"),
     ("copy_from_master", "false"),
     ("copy_from_master", 1.0),
+    ("independent", "true"),
+    ("independent", 1),
     ("multiplier", "2"),
     ("multiplier", True),
     ("multiplier", None),

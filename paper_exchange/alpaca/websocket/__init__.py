@@ -1,0 +1,1 @@
+"""Alpaca's stream of trade updates."""

@@ -1,0 +1,1 @@
+"""Coinbase's WebSocket of a user."""
