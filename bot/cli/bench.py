@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from bot.cli.by_hand import by_hand_as_json, by_hand_table, measure_by_hand
 from bot.cli.common import FAILED, chosen_venues, complain, out, print_json
 from bot.cli.fanout import fanout_table, figures_as_json, measure_fanout
 from bot.cli.faults import KINDS, chosen_kinds, faults_as_json, faults_table, measure_faults
@@ -43,6 +44,32 @@ def fanout(
         print_json(figures_as_json(figures))
     else:
         out.print(fanout_table(figures))
+    if figures.faults:
+        for fault in figures.faults:
+            complain(fault)
+        raise typer.Exit(FAILED)
+
+
+@app.command("by-hand")
+def by_hand(
+    users: Annotated[int, typer.Option(min=1, max=2000, help="Followers of the one master.")] = 100,
+    latency_ms: Annotated[int, typer.Option(min=0, max=5000, help="How long the exchange takes to answer.")] = 50,
+    rounds: Annotated[int, typer.Option(min=1, max=50, help="Trades by hand, each way.")] = 7,
+    poll_s: Annotated[float, typer.Option(min=0.5, max=60, help="WATCH_POLL_S of the bot without a socket.")] = 5.0,
+    venue: Annotated[BrokerType, typer.Option(help="Where all of them are.")] = _KRAKEN,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of a table.")] = False,
+) -> None:
+    """How late the last user's order arrives after the master bought in the venue's own app.
+
+    Measured at the exchange: from the moment before the order by hand is placed until the order of the last user
+    arrives there; once with the venue's socket, once without it. Exit code 1 when an order is missing or came twice.
+    """
+    with tempfile.TemporaryDirectory(prefix="nija-bench-") as folder:
+        figures = measure_by_hand(Path(folder), users, latency_ms, rounds, poll_s, venue)
+    if as_json:
+        print_json(by_hand_as_json(figures))
+    else:
+        out.print(by_hand_table(figures))
     if figures.faults:
         for fault in figures.faults:
             complain(fault)

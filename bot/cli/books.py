@@ -35,8 +35,11 @@ def differences(views: Views, books: dict[str, Any]) -> tuple[int, list[str]]:
         for row in rows
         if row.state in AT_THE_VENUE
     }
-    by_hand = [order for order in books["orders"] if _is_by_hand(order)]
-    placed = [order for order in books["orders"] if not _is_by_hand(order)]
+    placed: list[dict[str, Any]] = []
+    by_hand: list[dict[str, Any]] = []
+    for order in books["orders"]:
+        is_known = (order["account"], order["client_order_id"]) in ledger
+        (placed if is_known or not _may_be_by_hand(order) else by_hand).append(order)
     exchange = {(order["account"], order["client_order_id"]): order for order in placed}
     found = [f"{_name(key)} is in the ledger and not at the exchange" for key in ledger.keys() - exchange.keys()]
     found += [f"{_name(key)} is at the exchange and not in the ledger" for key in exchange.keys() - ledger.keys()]
@@ -47,7 +50,7 @@ def differences(views: Views, books: dict[str, Any]) -> tuple[int, list[str]]:
     return len(books["orders"]), found + _uncovered(views, by_hand)
 
 
-def _is_by_hand(order: dict[str, Any]) -> bool:
+def _may_be_by_hand(order: dict[str, Any]) -> bool:
     name = order["client_order_id"]
     return order["account"] == _MASTER and (name is None or not is_own_name(ClientOrderId(name)))
 

@@ -57,7 +57,7 @@ def run() -> None:
 
 
 def _refuse_nothing_to_do(settings: Settings) -> None:
-    if settings.masters:
+    if settings.masters or any(one.user is not None and one.user.independent for one in settings.users):
         return
     for problem in settings.problems:
         complain(str(problem))

@@ -22,8 +22,10 @@ _log = logging.getLogger("nija.watcher")
 
 #: An order that trades in several fills tells them within moments: its first signal has them all.
 _LINGER_NS = 25_000_000
-#: What trades of one order after its first signal comes together for this long; what completes it waits for nothing.
-_GATHER_NS = 1_000_000_000
+#: What trades of one order after its first signal comes together for this long, for twice as long with each further
+#: one, up to the longest; what completes it waits for nothing. An order that fills for minutes must not make orders of
+#: every follower faster than its venue lets their fills be asked for.
+_GATHER_NS, _LONGEST_GATHER_NS = 1_000_000_000, 8_000_000_000
 #: After this long a signal that the ledger does not have was lost on its way, and is made again.
 _LOST_AFTER_NS = 30 * 10**9
 #: Questions that do not close a gap until it is believed that it will not be closed, and how long they take at least.
@@ -58,6 +60,7 @@ class _Order:
     due_ns: int | None = None
     received_ns: int = 0
     emitted_ns: int = 0
+    gather_ns: int = 0
     confirmed: bool = True
     uncopied: str = ""
     balance_before: Decimal | None = None
@@ -188,6 +191,7 @@ class OrdersByHand:
         order = self._orders[part.order_id]
         order.tally.covered = part.filled_after
         order.due_ns, order.emitted_ns, order.confirmed = None, self.clock.monotonic_ns(), False
+        order.gather_ns = min(max(2 * order.gather_ns, _GATHER_NS), _LONGEST_GATHER_NS)
         if order.balance_before is None:
             order.balance_before = before.dollars
 
@@ -251,7 +255,7 @@ class OrdersByHand:
         if listed or (order.tally.complete and gap is None):
             order.due_ns = received_ns
         elif order.due_ns is None:
-            order.due_ns = max(received_ns + _LINGER_NS, order.emitted_ns + _GATHER_NS if order.emitted_ns else 0)
+            order.due_ns = max(received_ns + _LINGER_NS, order.emitted_ns + order.gather_ns)
 
     def _close_gap(self, order: _Order, now_ns: int) -> None:
         assert order.gap is not None

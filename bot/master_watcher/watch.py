@@ -41,6 +41,7 @@ _BLIND_S = 30.0
 _NOT_CONNECTED_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
 _LEDGER_PAUSE_S = 1.0
+_NEVER_NS = 2**63
 _BALANCES_WITHIN_S = 5.0
 _STREAM_ENDS_WITHIN_S = 2.0
 #: Balances that wait to be looked at.
@@ -296,6 +297,8 @@ class MasterWatch(Service):
         if self._question is not None or self._now_ns() < self._next_question_ns or self._stop.is_set():
             return
         asked_at = self._parts.clock.time()
+        # What is wanted from now on is not in the answer to this one.
+        self._next_question_ns = _NEVER_NS
         self._question = self._parts.broker.list_executions(self._until - _OVERLAP_S)
         self._question.add_done_callback(lambda answer: self._inbox.put(_Answered(asked_at, answer)))
 
@@ -315,7 +318,7 @@ class MasterWatch(Service):
         self._failures = 0
         self._seen_ns = self._now_ns()
         healthy = self._stream is not None and self._stream.healthy
-        self._next_question_ns = self._seen_ns + int((_CHECK_EVERY_S if healthy else self._parts.poll_s) * 1e9)
+        self._ask_within(_CHECK_EVERY_S if healthy else self._parts.poll_s)
         self._take_balances()
         self._hand.hear(executions, self._seen_ns, listed=True)
         self._hand.answered()

@@ -15,7 +15,7 @@ import typer
 from bot.cli import demo
 from bot.cli.books import differences
 from bot.domain.enums import BrokerType, OrderState, Side
-from bot.domain.ids import AccountId, ClientOrderId, VenueOrderId
+from bot.domain.ids import AccountId, ClientOrderId, VenueOrderId, new_client_order_id
 from bot.domain.orders import MarketOrder, OrderReport
 from bot.domain.outcomes import Accepted, Rejected
 from bot.ledger.entry import open_ledger
@@ -45,6 +45,7 @@ class Books:
         self.exchange.append(
             {
                 "account": "master",
+                "venue": "kraken",
                 "client_order_id": name,
                 "order_id": order_id,
                 "executed": "0.01000000",
@@ -86,15 +87,24 @@ def test_an_order_that_the_exchange_does_not_have_is_found(books: Books) -> None
 
 
 def test_an_order_that_the_ledger_does_not_have_is_found(books: Books) -> None:
-    books.exchange.append({**books.exchange[0], "client_order_id": "three"})
+    name = new_client_order_id()
+    books.exchange.append({**books.exchange[0], "client_order_id": name})
 
-    assert books.differences() == (3, ["order three of master is at the exchange and not in the ledger"])
+    assert books.differences() == (3, [f"order {name} of master is at the exchange and not in the ledger"])
 
 
-def test_an_order_without_a_name_is_found(books: Books) -> None:
-    books.exchange.append({**books.exchange[0], "client_order_id": None})
+@pytest.mark.parametrize("name", [None, "9a1c0d52-1111-4222-8333-444455556666"])
+def test_an_order_by_hand_that_is_no_signal_is_found(books: Books, name: str | None) -> None:
+    books.exchange.append({**books.exchange[0], "client_order_id": name, "order_id": "O-three"})
 
-    assert books.differences()[1] == ["order None of master is at the exchange and not in the ledger"]
+    line = "order O-three by hand of master:kraken: 0.01000000 traded, signals have 0 of it"
+    assert books.differences() == (3, [line])
+
+
+def test_an_order_of_a_user_without_a_name_is_found(books: Books) -> None:
+    books.exchange.append({**books.exchange[0], "account": "anna", "client_order_id": None})
+
+    assert books.differences()[1] == ["order None of anna is at the exchange and not in the ledger"]
 
 
 def test_an_order_of_somebody_else_is_found(books: Books) -> None:

@@ -33,10 +33,10 @@ COMMANDS = (
     "kill",
     "resume",
     "bench",
-    "bench fanout",
     "resync",
     "simulate",
     "paper",
+    "bench fanout",
 )
 ORDER_ID = re.compile(r"\bO[A-Z0-9]{5}-[A-Z0-9]{5}-[A-Z0-9]{6}\b")
 #: DESIGN section 9, those of this path.

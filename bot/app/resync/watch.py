@@ -176,7 +176,7 @@ def moved_line(standing: MasterStanding) -> str:
     how = "came" if standing.moved > 0 else "went"
     return (
         f"{standing.master} {standing.base}: its last trade left {shown(standing.after_trade)}, it has "
-        f"{shown(standing.now)}: {shown(abs(standing.moved))} {how} without a trade; nobody copies that"
+        f"{shown(standing.now)}: {shown(abs(standing.moved))} {how} without a trade that is known; nobody copies that"
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
 from bot.brokers.base.account import Account
 from bot.brokers.snapshot import after_fill, agrees_with, before_fill
 from bot.domain.enums import AccountType, OrderState, Side
 from bot.domain.errors import NijaError, VenueError
+from bot.domain.ids import VenueOrderId
 from bot.domain.orders import AccountBalances, MarketOrder, OrderReport
 from bot.domain.ports import OrderObserver
 from bot.runtime import crash
@@ -28,8 +30,7 @@ class Fills(Account):
     """Asks for the fills of accepted orders, and keeps the balances true to them."""
 
     def _fresh_balances(self) -> AccountBalances:
-        for order, _, _ in list(self._unconfirmed.values()):
-            self._ask_fill(order)
+        self._ask_fills(order for order, _, _ in list(self._unconfirmed.values()))
         known = self.get_account_balance_detailed()
         age = self._ports.clock.time() - known.at
         return known if 0 <= age <= self._options.fresh_s else self._refresh_balances()
@@ -38,31 +39,40 @@ class Fills(Account):
         return any(order.symbol == symbol for order, _, _ in self._unconfirmed.values())
 
     def _confirm_now(self, symbol: str) -> None:
-        for order, _, _ in list(self._unconfirmed.values()):
-            if order.symbol == symbol:
-                self._ask_fill(order)
+        self._ask_fills(order for order, _, _ in list(self._unconfirmed.values()) if order.symbol == symbol)
 
     def _confirm(self, order: MarketOrder, tries: int) -> None:
         if order.client_order_id in self._unconfirmed and not self._ask_fill(order):
             pause = _CONFIRM_PAUSES[min(tries, len(_CONFIRM_PAUSES) - 1)]
             self._lane.later(lambda: self._confirm(order, tries + 1), max(pause, self._read_delay()))
 
+    def _ask_fills(self, orders: Iterable[MarketOrder]) -> None:
+        for order in orders:
+            # Others may have been told along with one before.
+            if order.client_order_id in self._unconfirmed:
+                self._ask_fill(order)
+
     def _ask_fill(self, order: MarketOrder) -> bool:
-        _, order_id, observer = self._unconfirmed[order.client_order_id]
         if self._read_delay() > 0 or not self.connected:
             return False
+        asked = self._with_others(order)
         try:
-            report = self._ask(lambda: self._venue_report(order, order_id))
+            reports = self._ask(lambda: self._venue_reports([(one, order_id) for one, order_id, _ in asked]))
         except VenueError as error:
-            _log.warning("%s: order %s is not confirmed yet: %s", self.account, order_id, error)
+            _log.warning("%s: order %s is not confirmed yet: %s", self.account, asked[0][1], error)
             return False
         except Exception:
-            _log.exception("%s: the answer about order %s cannot be read", self.account, order_id)
+            _log.exception("%s: the answer about order %s cannot be read", self.account, asked[0][1])
             return False
-        if report is None or not report.final:
-            return False
-        self._settle(order, report, observer)
-        return True
+        for (one, _, observer), report in zip(asked, reports, strict=True):
+            if report is not None and report.final:
+                self._settle(one, report, observer)
+        return order.client_order_id not in self._unconfirmed
+
+    def _with_others(self, order: MarketOrder) -> list[tuple[MarketOrder, VenueOrderId, OrderObserver]]:
+        name = order.client_order_id
+        others = [one for other, one in self._unconfirmed.items() if other != name]
+        return [self._unconfirmed[name], *others[: self.reports_at_once - 1]]
 
     def _settle(self, order: MarketOrder, report: OrderReport, observer: OrderObserver) -> None:
         state = _state_of(order, report)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import ClassVar
 
@@ -22,6 +23,8 @@ class VenueSteps(ABC):
     #: A client order id is taken once and for good: what is not there may be sent again under the same one, and what
     #: arrives late is then the same order.
     names_are_unique_for_good: ClassVar[bool] = False
+    #: Orders that one question for what became of them may name.
+    reports_at_once: ClassVar[int] = 1
 
     @abstractmethod
     def _venue_connect(self) -> None:
@@ -58,6 +61,10 @@ class VenueSteps(ABC):
     @abstractmethod
     def _venue_report(self, order: MarketOrder, order_id: VenueOrderId) -> OrderReport | None:
         """Ask what became of an order; None when the venue does not show it yet. Raises VenueError."""
+
+    def _venue_reports(self, asked: Sequence[tuple[MarketOrder, VenueOrderId]]) -> list[OrderReport | None]:
+        """As :meth:`_venue_report`, of at most ``reports_at_once`` orders; raises what is wrong with the first."""
+        return [self._venue_report(*one) for one in asked]
 
     @abstractmethod
     def _venue_orders(self, since: float, offset: int) -> tuple[list[VenueOrder], int | None]:

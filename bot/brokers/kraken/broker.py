@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -28,7 +28,7 @@ from bot.brokers.kraken.parse import (
 from bot.brokers.market.steps import MarketSteps
 from bot.brokers.worth import equity_of
 from bot.domain.enums import BrokerType
-from bot.domain.errors import AccountBarred, VenueRejected, VenueUnclear
+from bot.domain.errors import AccountBarred, MarketClosed, RateLimited, VenueRejected, VenueUnclear
 from bot.domain.ids import AccountId, VenueOrderId
 from bot.domain.money import plain
 from bot.domain.orders import AccountBalances, MarketOrder, OrderReport, VenueOrder
@@ -41,6 +41,8 @@ REQUIRED_PERMISSIONS = frozenset({"query-funds", "query-open-trades", "query-clo
 #: With these a stolen key empties the account.
 DANGEROUS_PERMISSIONS = frozenset({"withdraw-funds", "add-withdraw-address", "update-withdraw-address"})
 
+#: Kraken REST docs, QueryOrders: up to fifty; fewer keep an answer small.
+_ORDERS_A_CALL = 20
 #: Assumed until the venue has told the account's own rate: Kraken's base tier for takers, 0.80 %.
 _FEE_RATE_UNTIL_KNOWN = Decimal("0.008")
 #: One pair tells the taker rate of a spot account.
@@ -65,6 +67,7 @@ class KrakenBroker(MarketSteps, BaseBroker):
     """
 
     venue = BrokerType.KRAKEN
+    reports_at_once = _ORDERS_A_CALL
     _market: KrakenMarket
 
     def __init__(
@@ -186,15 +189,39 @@ class KrakenBroker(MarketSteps, BaseBroker):
         return self._may_match_until_ns + int(self._options.settle_s * 1e9)
 
     def _venue_report(self, order: MarketOrder, order_id: VenueOrderId) -> OrderReport | None:
-        found = self._client.query_private("QueryOrders", {"txid": order_id, "trades": "true"})
-        raw = found.get(order_id) if isinstance(found, dict) else None
-        if raw is None:
-            return None
-        return parse_order(order_id, raw, self._trades(raw.get("trades") or []), symbol=order.symbol)
+        return self._venue_reports([(order, order_id)])[0]
+
+    def _venue_reports(self, asked: Sequence[tuple[MarketOrder, VenueOrderId]]) -> list[OrderReport | None]:
+        rows = self._rows([order_id for _, order_id in asked])
+        many = [trade for row in rows if row is not None for trade in _several(row.get("trades"))]
+        trades = self._trades(many)
+        reports = []
+        for number, ((order, order_id), row) in enumerate(zip(asked, rows, strict=True)):
+            try:
+                reports.append(None if row is None else parse_order(order_id, row, trades, symbol=order.symbol))
+            except VenueUnclear:
+                if not number:
+                    raise
+                # It is asked for by itself, and says so then.
+                reports.append(None)
+        return reports
+
+    def _rows(self, ids: Sequence[VenueOrderId]) -> list[Mapping[str, Any] | None]:
+        try:
+            found = self._client.query_private("QueryOrders", {"txid": ",".join(ids), "trades": "true"})
+        except (AccountBarred, RateLimited, MarketClosed):
+            raise
+        except VenueRejected:
+            if len(ids) == 1:
+                raise
+            # One of the others may be what it does not like.
+            return [*self._rows(ids[:1]), *[None] * (len(ids) - 1)]
+        rows = found if isinstance(found, dict) else {}
+        return [row if isinstance(row := rows.get(order_id), dict) else None for order_id in ids]
 
     def _trades(self, ids: list[str]) -> dict[str, Any] | None:
-        if len(ids) <= 1:
-            return None  # the order itself tells all of a single one
+        if not ids:
+            return None
         trades: dict[str, Any] = {}
         for start in range(0, len(ids), TRADES_A_CALL):
             wanted = ",".join(ids[start : start + TRADES_A_CALL])
@@ -248,3 +275,8 @@ class KrakenBroker(MarketSteps, BaseBroker):
 
     def _venue_close(self) -> None:
         self._client.close()
+
+
+def _several(trades: Any) -> list[str]:
+    """The ids of an order's trades; none of a single one, of which the order itself tells all."""
+    return trades if isinstance(trades, list) and len(trades) > 1 else []

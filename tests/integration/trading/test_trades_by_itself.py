@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from bot.app import CopyTradingSystem
+from bot.domain.ids import AccountId
 from bot.kraken_copy_trading import front_door_switches
+from bot.ledger.rows import CopyRow, SignalRow
 from bot.runtime.clock import FastClock, SystemClock
 from bot.trade_signal_emitter import TradeSignalEmitter
 from tests.integration.copying.house import MASTER, SYMBOL, House
@@ -55,8 +57,10 @@ def replayed(tmp_path: Path) -> Iterator[Paper]:
 
 @pytest.fixture
 def house(replayed: Paper, tmp_path: Path) -> Iterator[House]:
-    users = {"tania": {"USD": "5000"}, "daivon": {"USD": "1000"}}
-    made = House(replayed, tmp_path, users, variables={"STRATEGY": "rsi_ema", "STRATEGY_SYMBOLS": SYMBOL})
+    users = {"tania": {"USD": "5000"}, "daivon": {"USD": "1000"}, "solo": {"USD": "2000"}}
+    alone = {"copy_from_master": False, "independent": True}
+    variables = {"STRATEGY": "rsi_ema", "STRATEGY_SYMBOLS": SYMBOL}
+    made = House(replayed, tmp_path, users, entries={"solo": alone}, variables=variables)
     yield made
     made.stop()
 
@@ -66,6 +70,10 @@ def eventually(condition: Callable[[], Any]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def copies_of(house: House, signal: SignalRow) -> list[CopyRow]:
+    return house.system.ledger.views.copies_of(signal.signal_id)
 
 
 @pytest.mark.slow
@@ -94,11 +102,19 @@ def test_the_master_buys_and_sells_and_its_users_follow(house: House, caplog: py
     bought, spent = (Decimal(house.orders("master")[0][name]) for name in ("executed", "cost"))
     assert spent == pytest.approx(500, abs=1)
     assert Decimal(house.orders("tania")[0]["executed"]) == pytest.approx(bought / 2, rel=Decimal("0.001"))
+    assert Decimal(house.orders("solo")[0]["cost"]) == pytest.approx(100, abs=1)
+    solo = AccountId("solo", MASTER.venue)
+    assert [order.state for order in house.system.ledger.views.own_orders_of(solo)] == ["FILLED", "FILLED"]
+    assert {copy.user_id for row in house.system.ledger.views.recent_signals(10) for copy in copies_of(house, row)} == {
+        "tania",
+        "daivon",
+    }
     eventually(lambda: house.system.ledger.positions_of(MASTER) == {})
     said = [record.getMessage() for record in caplog.records if record.name == "nija.trader"]
     assert [line for line in said if "Skipping" in line] == [
         "⏭️ Skipping tania: copy trading active",
         "⏭️ Skipping daivon: copy trading active",
     ]
-    assert sum("BUY BTC-USD: RSI 9 is" in line for line in said) == 1
-    assert sum("SELL BTC-USD: " in line for line in said) == 1
+    # The master, and the user that trades by itself.
+    assert sum("BUY BTC-USD: RSI 9 is" in line for line in said) == 2
+    assert sum("SELL BTC-USD: " in line for line in said) == 2

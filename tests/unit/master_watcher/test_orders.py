@@ -145,6 +145,18 @@ def test_later_fills_are_gathered_for_a_second(hand: Hand) -> None:
     assert (signal.filled_before, signal.size) == (1, 2)
 
 
+def test_an_order_that_fills_for_minutes_is_gathered_for_longer_and_longer(hand: Hand) -> None:
+    made = []
+    for number in range(600):
+        made += hand.hear(hand.fill(str(number), str(number + 1)))
+        hand.clock.advance(0.1)
+        made += hand.emit()
+    (last,) = hand.hear(hand.fill("600", "601", complete=True))
+    assert len(made) < 15
+    assert last.filled_before + last.size == 601
+    assert made[0].size == 1
+
+
 def test_all_parts_have_the_balance_from_before_the_order_and_the_coins_from_before_themselves(hand: Hand) -> None:
     (first,) = hand.hear(hand.fill("0", "1"), listed=True)
     (second,) = hand.hear(hand.fill("1", "3", complete=True))

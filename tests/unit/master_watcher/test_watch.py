@@ -56,6 +56,8 @@ class Broker:
     fails: str = ""
     asked: list[float] = field(default_factory=list)
     refreshed: int = 0
+    #: While it is set, questions wait for their answer.
+    held: threading.Event | None = None
     balances: AccountBalances = field(
         default_factory=lambda: AccountBalances({"USD": Decimal(10_000), "BTC": Decimal(5)}, at=time.time() - 30)
     )
@@ -67,10 +69,14 @@ class Broker:
     def list_executions(self, since: float) -> Future[list[Execution]]:
         self.asked.append(since)
         answer: Future[list[Execution]] = Future()
-        if self.fails:
+        found = [one for one in self.books if one.time >= since]
+        if self.held is not None:
+            held = self.held
+            threading.Thread(target=lambda: held.wait(PATIENCE_S) and answer.set_result(found)).start()
+        elif self.fails:
             answer.set_exception(VenueUnclear(self.fails))
         else:
-            answer.set_result([one for one in self.books if one.time >= since])
+            answer.set_result(found)
         return answer
 
     def hear_balances(self, callback: Callable[[AccountBalances], None]) -> None:
@@ -237,6 +243,20 @@ def test_a_fill_told_by_socket_and_by_question_is_one_signal(scene: Scene) -> No
     assert len(scene.record.signals) == 1
     assert scene.broker.stream.stopped.is_set()
     assert ("interrupted", "silent") in scene.said.lines
+
+
+def test_what_trades_while_a_question_is_under_way_and_no_socket_listens_is_asked_for(scene: Scene) -> None:
+    stream = scene.broker.stream = Stream()
+    stream.healthy = True
+    scene.broker.held = threading.Event()
+    watch = scene.start()
+    scene.wait(lambda: len(scene.broker.asked) == 1)
+    # Too late for the answer that is on its way, too early for the socket.
+    scene.broker.books.append(fill(0, 2))
+    watch.listening()
+    held, scene.broker.held = scene.broker.held, None
+    held.set()
+    scene.wait(lambda: len(scene.record.signals) == 1)
 
 
 def test_a_first_start_leaves_what_was_before_alone(scene: Scene) -> None:
