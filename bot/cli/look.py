@@ -64,11 +64,12 @@ def signals(limit: Limit = 20, as_json: Json = False) -> None:
     if as_json:
         print_json([_signal_json(row) for row in found])
         return
-    columns = ("time (UTC)", "master", "side", "symbol", "size", "price", "balance before", "order", "signal")
+    columns = ("time (UTC)", "master", "placed", "side", "symbol", "size", "price", "balance before", "order", "signal")
     rows = [
         (
             _time(row.timestamp),
             row.master,
+            "by hand" if row.by_hand else "by the bot",
             row.side.upper(),
             row.symbol,
             shown(row.size) if row.size_type is SizeType.BASE else money(row.size),
@@ -157,6 +158,8 @@ def _signal_json(row: SignalRow) -> dict[str, Any]:
         "position_before": None if row.position_before is None else plain(row.position_before),
         "timestamp": row.timestamp,
         "observe_only": row.observe_only,
+        "by_hand": row.by_hand,
+        "filled_before": plain(row.filled_before),
     }
 
 

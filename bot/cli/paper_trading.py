@@ -47,7 +47,7 @@ _LINE_EVERY_S = 10.0
 _QUIET_WITHIN_S = 20.0
 _STOP_WITHIN_S = 6.0
 #: Of the master's dollars, what a trade by hand is worth.
-_HAND_SHARE = Decimal("0.01")
+_HAND_SHARE = Decimal("0.05")
 _SHOWN_ACCOUNTS = 30
 
 

@@ -44,6 +44,8 @@ _LEDGER_PAUSE_S = 1.0
 _NEVER_NS = 2**63
 _BALANCES_WITHIN_S = 5.0
 _STREAM_ENDS_WITHIN_S = 2.0
+#: Pause before the same interruption is said again.
+_SAY_AGAIN_NS = 600 * 10**9
 #: Balances that wait to be looked at.
 _BALANCES_KEPT = 100
 _UNKNOWN_BALANCES_PAUSE_NS = 500_000_000
@@ -150,6 +152,7 @@ class MasterWatch(Service):
         self._seen_ns = 0
         self._is_blind = False
         self._trouble = ""
+        self._said: dict[str, int] = {}
         self._until = self._marked = 0.0
         self._orders: OrdersByHand | None = None
         parts.broker.hear_balances(self._balances.append)
@@ -213,8 +216,7 @@ class MasterWatch(Service):
         try:
             stream = self._parts.broker.open_stream(self)
         except NijaError as error:
-            self._trouble = str(error)
-            self._parts.announcer.watch_interrupted(self._account, self._trouble)
+            self._say_interrupted(str(error))
             return None
         if stream is None:
             self._parts.announcer.watching(self._account, f"its fills are asked for every {self._parts.poll_s:g} s")
@@ -274,15 +276,22 @@ class MasterWatch(Service):
                 self._hand.hear(executions, received_ns, listed=False)
                 self._ask_within(0.0 if self._hand.has_gap else _CHECK_AFTER_S)
             case _Listening():
+                self._said.clear()
                 self._parts.announcer.watching(self._account, "its fills are told by socket")
                 self._ask_within(0.0)
             case _Interrupted(reason):
-                self._trouble = reason
-                self._parts.announcer.watch_interrupted(self._account, reason)
+                self._say_interrupted(reason)
                 self._ask_within(0.0)
             case _Answered(asked_at, answer):
                 self._question = None
                 self._take_answer(asked_at, answer)
+
+    def _say_interrupted(self, reason: str) -> None:
+        self._trouble = reason
+        # What stays wrong, such as a permission that the key lacks, is said now and then.
+        if self._now_ns() - self._said.get(reason, -_SAY_AGAIN_NS) >= _SAY_AGAIN_NS:
+            self._said[reason] = self._now_ns()
+            self._parts.announcer.watch_interrupted(self._account, reason)
 
     def _take_balances(self) -> None:
         while self._balances:

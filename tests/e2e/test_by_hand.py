@@ -94,6 +94,9 @@ def test_a_hand_and_a_command_beside_each_other(watching: House) -> None:
         by_hand(watching, "sell", "0.005")
         wait_until_settled(watching, 2)
     assert [row.by_hand for row in signals(watching)] == [True, False, True]
+    shown = watching.run("signals").out
+    assert (shown.count("by hand"), shown.count("by the bot")) == (2, 1)
+    assert [row["by_hand"] for row in watching.run("signals", "--json").json] == [True, False, True]
     assert_exactly_once(watching)
     check = watching.run("ledger", "check", "--json")
     assert check.code == 0, check

@@ -14,7 +14,7 @@ from tests.faults.test_kill import ABSENT, LOST, Crash, crash_and_recover
 from tests.faults.town import SETTLED_WITHIN_S, Town
 from tests.paper_exchange.client import eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 
 KRAKEN, COINBASE, ALPACA = BrokerType
 USERS = {"anna": KRAKEN, "bert": COINBASE, "carl": ALPACA, "dora": COINBASE, "emil": ALPACA}

@@ -330,6 +330,19 @@ def test_questions_that_fail_are_asked_again_and_an_alarm_after_half_a_minute(sc
     assert [kind for kind, _ in scene.said.lines].count("blind") == 1
 
 
+def test_a_socket_that_never_comes_is_said_now_and_then(scene: Scene) -> None:
+    scene.broker.stream = Stream()
+    watch = scene.start()
+    for _ in range(5):
+        watch.interrupted("the key lacks a permission")
+    watch.interrupted("another reason")
+    scene.wait(lambda: ("interrupted", "another reason") in scene.said.lines)
+    assert scene.said.lines.count(("interrupted", "the key lacks a permission")) == 1
+    scene.clock.ahead_ns += 601 * 10**9
+    watch.interrupted("the key lacks a permission")
+    scene.wait(lambda: scene.said.lines.count(("interrupted", "the key lacks a permission")) == 2)
+
+
 def test_a_ledger_that_fails_loses_nothing(scene: Scene) -> None:
     scene.start()
     scene.wait(lambda: len(scene.broker.asked) > 1)
