@@ -28,6 +28,8 @@ _MASTER_USD, _USER_USD, _VOLUME = "100000", "1000", "0.03"
 _SYMBOL = "BTC-USD"
 _READY_WITHIN_S = 30.0
 _ARRIVED_WITHIN_S = 30.0
+#: Seconds without a request after which all is said about a trade.
+_QUIET_S = 1.0
 #: Seconds between two looks at the exchange.
 _LOOK_S = 0.02
 
@@ -114,14 +116,27 @@ def _round(exchange: PaperExchange, figures: ByHandFigures, way: str) -> None:
     except NijaError:
         figures.faults.append(f"{way}: {len(arrived())} of {figures.users} users' orders arrived")
         return
-    # Every one of them is answered before the next trade by hand.
-    _wait_until(lambda: all(one["answered_ns"] for one in arrived()), _ARRIVED_WITHIN_S, "orders are not answered")
+    _wait_until_quiet(exchange)
     requests = arrived()
     if len(requests) != figures.users:
         figures.faults.append(f"{way}: {len(requests)} orders of {figures.users} users arrived")
     delays = sorted((one["arrived_ns"] - placed_ns) / 1e6 for one in requests)
     figures.last_ms.setdefault(way, []).append(delays[-1])
     figures.median_ms.setdefault(way, []).append(statistics.median(delays))
+
+
+def _wait_until_quiet(exchange: PaperExchange) -> None:
+    """Until the users' fills and balances have been asked for, as they are before a trade by command."""
+    count, since = -1, time.monotonic()
+
+    def is_quiet() -> bool:
+        nonlocal count, since
+        now = len(exchange.control("GET", "/requests")["requests"])
+        if now != count:
+            count, since = now, time.monotonic()
+        return time.monotonic() - since > _QUIET_S
+
+    _wait_until(is_quiet, _ARRIVED_WITHIN_S, "the exchange is asked again and again")
 
 
 def _wait_until(true: Callable[[], bool], within_s: float, otherwise: str) -> None:

@@ -21,7 +21,7 @@ from bot.master_watcher.tally import OrderTally, Part
 _log = logging.getLogger("nija.watcher")
 
 #: An order that trades in several fills tells them within moments: its first signal has them all.
-_LINGER_NS = 25_000_000
+_LINGER_NS = 10_000_000
 #: What trades of one order after its first signal comes together for this long, for twice as long with each further
 #: one, up to the longest; what completes it waits for nothing. An order that fills for minutes must not make orders of
 #: every follower faster than its venue lets their fills be asked for.

@@ -122,7 +122,7 @@ def test_a_bot_that_is_killed_again_and_again_loses_no_trade_by_hand_and_copies_
     hand = threading.Thread(target=trade)
     hand.start()
     try:
-        for _ in range(6):
+        for _ in range(4):
             running = watching.begin("run")
             running.wait_until_said(WATCHED)
             time.sleep(chance.uniform(0.0, 1.5))
