@@ -8,13 +8,11 @@ from bot.domain.enums import InstrumentStatus, Side, SizeType
 from bot.domain.errors import InvalidAmount
 from bot.domain.ids import ClientOrderId, signal_id_of
 from bot.domain.instruments import Instrument
-from bot.domain.money import MINIMUM_FUNDED_BALANCE, ZERO, plain, positive, usd
-from bot.domain.orders import AccountBalances, MarketOrder
+from bot.domain.money import MINIMUM_FUNDED_BALANCE, ZERO, positive, usd
+from bot.domain.orders import MarketOrder, Refused
+from bot.domain.own_orders import size_own_order
 from bot.domain.signals import TradeSignal
 from bot.simulation.accounts import SimulatedAccount
-
-#: A sell this close above the coins held means "all of it".
-_SELL_ALL_TOLERANCE = Decimal("1.02")
 
 
 def master_order(
@@ -44,24 +42,17 @@ def master_order(
         raise InvalidAmount(f"symbol not tradable: {symbol} is {instrument.status}")
     if side is Side.BUY and balances.trading_balance < MINIMUM_FUNDED_BALANCE:
         raise InvalidAmount(f"underfunded: {usd(balances.trading_balance)}")
-    size = instrument.floor_size(amount if unit is SizeType.BASE else amount / price)
-    in_quote = unit is SizeType.QUOTE and instrument.quote_step is not None
-    value = instrument.floor_value(amount) if in_quote else size * price
-    held = balances.available.get(instrument.base, ZERO)
-    if side is Side.SELL and held < size <= held * _SELL_ALL_TOLERANCE:
-        size = instrument.floor_size(held)
-    worth = value if side is Side.BUY and instrument.quote_step is not None else size * price
-    if size < instrument.minimum_size or size <= 0 or worth < instrument.smallest_cost(side):
-        raise InvalidAmount(f"below minimum: {plain(size)} {instrument.base} ({usd(worth)})")
-    _refuse_unpayable(side, size, value, instrument, balances)
+    sized = size_own_order(side, amount, unit, price, instrument, balances)
+    if isinstance(sized, Refused):
+        raise InvalidAmount(str(sized))
     return MarketOrder(
         account=master.account,
         client_order_id=ClientOrderId(name),
         symbol=symbol,
         side=side,
-        quantity=size,
+        quantity=sized.quantity,
         price=price,
-        quote_value=value,
+        quote_value=sized.quote_value,
         position_before=balances.holdings.get(instrument.base, ZERO),
         balance_before=balances.trading_balance,
         made_at=time,
@@ -85,15 +76,3 @@ def signal_of(order: MarketOrder, instrument: Instrument) -> TradeSignal:
         signal_id=signal_id_of(order.account, order.client_order_id),
         master=order.account,
     )
-
-
-def _refuse_unpayable(
-    side: Side, size: Decimal, value: Decimal, instrument: Instrument, balances: AccountBalances
-) -> None:
-    code = instrument.base if side is Side.SELL else instrument.quote
-    # What is sized in quote has the fee inside.
-    on_top = balances.fee_rate if instrument.quote_step is None else ZERO
-    needed = size if side is Side.SELL else value * (1 + on_top)
-    available = balances.available.get(code, ZERO)
-    if needed > available:
-        raise InvalidAmount(f"insufficient funds: {plain(needed)} {code} are needed, {plain(available)} are available")

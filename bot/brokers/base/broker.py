@@ -26,17 +26,14 @@ from bot.domain.errors import (
     VenueUnreachable,
 )
 from bot.domain.ids import AccountId, VenueOrderId, new_client_order_id
-from bot.domain.instruments import Instrument
 from bot.domain.money import MINIMUM_FUNDED_BALANCE, ZERO, plain, positive, usd
-from bot.domain.orders import AccountBalances, MarketOrder, OrderResult, rejected
+from bot.domain.orders import MarketOrder, OrderResult, Refused, rejected
 from bot.domain.outcomes import Accepted, Outcome, Rejected, Unknown
+from bot.domain.own_orders import size_own_order
 from bot.domain.ports import OrderObserver
 from bot.runtime import crash
 
 _log = logging.getLogger("nija.broker")
-
-#: A sell this close above the coins held means "all of it": the price moved since the sum was named.
-_SELL_ALL_TOLERANCE = Decimal("1.02")
 
 _NOTHING = "nothing to sell: copying holds none of it"
 _DUST = "below the minimum: what copying holds of it is kept for a later exit"
@@ -53,8 +50,6 @@ _TRAIL_PAUSE_S = 1.0
 _MASTER_PATIENCE_S = 0.1
 #: Seconds that a caller waits, once its order has its fill, for balances that show it.
 _BALANCES_WITHIN_S = 2.0
-#: Decimals of amounts in messages.
-_SHOWN = Decimal("0.00000001")
 
 
 class BaseBroker(Leading):
@@ -230,46 +225,23 @@ class BaseBroker(Leading):
         if direction is Side.BUY and balances.trading_balance < MINIMUM_FUNDED_BALANCE:
             raise InvalidAmount(f"UNDERFUNDED - will NOT trade: {self.account} has {usd(balances.trading_balance)}")
         price = self._venue_price(canonical, direction, self._options.fresh_s)
-        size = instrument.floor_size(amount if unit is SizeType.BASE else amount / price)
-        in_quote = unit is SizeType.QUOTE and instrument.quote_step is not None
-        value = instrument.floor_value(amount) if in_quote else size * price
-        held = balances.available.get(instrument.base, ZERO)
-        if direction is Side.SELL and held < size <= held * _SELL_ALL_TOLERANCE:
-            size = instrument.floor_size(held)
-        worth = value if direction is Side.BUY and instrument.quote_step is not None else size * price
-        if size < instrument.minimum_size or size <= 0 or worth < instrument.smallest_cost(direction):
-            raise InvalidAmount(
-                f"{plain(size)} {instrument.base} ({usd(worth)}) is below the minimum of {canonical} at "
-                f"{self.venue}: {plain(instrument.minimum_size)} {instrument.base} and "
-                f"{plain(instrument.smallest_cost(direction))} {instrument.quote}"
-            )
-        self._refuse_unpayable(direction, size, value, instrument, balances)
+        sized = size_own_order(direction, amount, unit, price, instrument, balances)
+        if isinstance(sized, Refused):
+            raise InvalidAmount(str(sized))
         return MarketOrder(
             account=self.account,
             client_order_id=new_client_order_id(),
             symbol=canonical,
             side=direction,
-            quantity=size,
+            quantity=sized.quantity,
             price=price,
-            quote_value=value,
+            quote_value=sized.quote_value,
             position_before=self._sure_position(instrument.base, balances),
             balance_before=balances.trading_balance,
             made_at=self._ports.clock.time(),
             made_ns=self._ports.clock.monotonic_ns(),
             own=True,
         )
-
-    def _refuse_unpayable(
-        self, side: Side, size: Decimal, value: Decimal, instrument: Instrument, balances: AccountBalances
-    ) -> None:
-        code = instrument.base if side is Side.SELL else instrument.quote
-        # What is sized in quote has the fee inside.
-        on_top = balances.fee_rate if instrument.quote_step is None else ZERO
-        needed = size if side is Side.SELL else value * (1 + on_top)
-        available = balances.available.get(code, ZERO)
-        if needed > available:
-            need, has = plain(needed.quantize(_SHOWN)), plain(available)
-            raise InvalidAmount(f"insufficient funds: {need} {code} are needed, {has} are available")
 
     def _blocked(self, symbol: str, side: Side) -> Rejected | None:
         refused = self._ports.gate.check(self.account, symbol, side)
