@@ -122,8 +122,8 @@ case ${1:-} in
     test)
         install_dev
         shift
-        # Most tests wait for a venue: four at a time, file by file, the longest first, need a third of the time on two cores.
-        if [ $# -eq 0 ]; then set -- -n 4 --dist loadfile --no-loadscope-reorder; fi
+        # Most tests wait for a venue: three at a time, file by file, need a third of the time on two cores.
+        if [ $# -eq 0 ]; then set -- -n 3 --dist loadfile --no-loadscope-reorder; fi
         exec "$python" -m pytest "$@"
         ;;
     check)

@@ -9,6 +9,7 @@ from typing import Any
 
 from bot.cli.faults.kinds import CALLS, ORDER
 from bot.domain.ids import AccountId
+from bot.domain.states import AT_THE_VENUE
 from tests.e2e.house import House, Running
 from tests.paper_exchange.client import eventually
 
@@ -79,8 +80,11 @@ class Town(House):
         """Wait until nothing is unknown any more, and no more orders than ``waiting`` wait."""
 
         def settled() -> bool:
-            states = [row["state"] for row in self.rows("copies") + self.rows("master_orders")]
-            return not UNSETTLED & set(states) and states.count("PLANNED") <= waiting
+            # In this order: what becomes a signal between the two looks is then seen as one that has no copies yet.
+            masters = self.rows("master_orders")
+            states = [row["state"] for row in self.rows("copies") + masters]
+            told = all(row["signal_id"] for row in masters if row["state"] in AT_THE_VENUE)
+            return told and not UNSETTLED & set(states) and states.count("PLANNED") <= waiting
 
         eventually(settled, within_s)
 
