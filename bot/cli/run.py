@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import NoReturn
 
 import typer
@@ -18,6 +18,9 @@ from bot.settings.env import Settings
 
 _log = logging.getLogger("nija")
 
+#: A signal that comes between the last step of the main thread and its wait does not end the wait: its handler runs
+#: when the thread takes its next step, which is after this many seconds at the latest.
+_LOOK_S = 0.5
 #: Seconds for orders in flight to answer once a stop was asked for.
 _STOP_WITHIN_S = 9.0
 
@@ -49,11 +52,20 @@ def run() -> None:
     when_asked_to_end(end, late_code=FAILED)
     with ConnectBar() as progress:
         system.start(progress)
-    asked.get()
+    _wait_for(asked)
     _log.info("stopping: orders in flight get up to %s s", _STOP_WITHIN_S)
     if system.stop(_STOP_WITHIN_S):
         _leave_at_once(FAILED, log)
     log.close()
+
+
+def _wait_for(asked: SimpleQueue[None]) -> None:
+    while True:
+        try:
+            asked.get(timeout=_LOOK_S)
+        except Empty:
+            continue
+        return
 
 
 def _refuse_nothing_to_do(settings: Settings) -> None:
