@@ -123,7 +123,7 @@ case ${1:-} in
         install_dev
         shift
         # Most tests wait for a venue: three at a time, file by file, need a third of the time on two cores.
-        if [ $# -eq 0 ]; then set -- -n 3 --dist loadfile --no-loadscope-reorder; fi
+        if [ $# -eq 0 ]; then set -- -n 3 --dist loadfile; fi
         exec "$python" -m pytest "$@"
         ;;
     check)
