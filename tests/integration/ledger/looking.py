@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import create_engine, text
@@ -30,3 +32,11 @@ def execute(url: str, statement: str) -> None:
 def is_sound(url: str) -> bool:
     """Whether the database finds no damage in itself."""
     return not url.startswith("sqlite") or rows(url, "PRAGMA integrity_check") == [("ok",)]
+
+
+def eventually(is_so: Callable[[], bool], within_s: float = 10.0) -> None:
+    """Wait until it is so."""
+    deadline = time.monotonic() + within_s
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

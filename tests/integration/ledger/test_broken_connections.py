@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -18,7 +18,7 @@ from bot.domain.outcomes import Accepted, Unknown
 from bot.ledger.entry import open_views
 from bot.ledger.journal import Ledger
 from tests.integration.ledger.line import Cut, Line
-from tests.integration.ledger.looking import rows
+from tests.integration.ledger.looking import eventually, rows
 from tests.integration.ledger.server import Server
 from tests.unit.ledger.builders import (
     DAIVON,
@@ -55,13 +55,6 @@ def place(server: Server, postgresql: str, clock: SetClock) -> Iterator[Place]:
         Ledger(line.url(postgresql), clock, retry_s=0.05, doubt_s=0.3) as ledger,
     ):
         yield Place(ledger, line, postgresql)
-
-
-def eventually(is_so: Callable[[], bool], within_s: float = 10.0) -> None:
-    deadline = time.monotonic() + within_s
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_a_plan_whose_commit_never_arrived_may_be_tried_again(place: Place) -> None:
