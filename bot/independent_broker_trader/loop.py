@@ -156,12 +156,18 @@ class AccountTrader(Service):
         if candles.last_time <= self._decided.get(symbol, -1) or self._was_acted_on(candles):
             return
         self._prices[symbol] = candles.last_close
+        # In this order: with nothing open, the positions have every fill.
+        is_open = self._broker.has_open(symbol)
         balances = self._broker.get_account_balance_detailed()
         positions = self._positions(balances)
         decision = self._rules.strategy.decide(candles, positions, self._rules.settings)
         # Before it is acted on: whatever happens then, it is not acted on a second time.
         self._decided[symbol] = decision.candle_time
         self._last[symbol] = decision
+        if decision.action is Action.SELL and is_open:
+            # It may be the sale of these very coins: sold twice, the second would take coins that the bot never bought.
+            self._refused(decision, f"an earlier order of {symbol} is not settled yet; the next candle decides anew")
+            return
         self._act(decision, balances, positions)
 
     def _was_acted_on(self, candles: Candles) -> bool:

@@ -35,8 +35,13 @@ class Fills(Account):
         age = self._ports.clock.time() - known.at
         return known if 0 <= age <= self._options.fresh_s else self._refresh_balances()
 
+    def has_open(self, symbol: str) -> bool:
+        """Whether an order of it is on its way, in doubt or without its fill; if not, every fill is journalled."""
+        in_flight = any(one.order.symbol == symbol for one in self._in_flight.copy().values())
+        return in_flight or self._has_unconfirmed(symbol)
+
     def _has_unconfirmed(self, symbol: str) -> bool:
-        return any(order.symbol == symbol for order, _, _ in self._unconfirmed.values())
+        return any(order.symbol == symbol for order, _, _ in self._unconfirmed.copy().values())
 
     def _confirm_now(self, symbol: str) -> None:
         self._ask_fills(order for order, _, _ in list(self._unconfirmed.values()) if order.symbol == symbol)
@@ -83,10 +88,11 @@ class Fills(Account):
             self._perhaps_in = [*self._perhaps_in, (order, report, counted)][-_MOST_IN_QUESTION:]
         if counted and self._balances is not None:
             self._balances = after_fill(self._balances, order, report)
-        self._taken_up.discard(order.client_order_id)
-        del self._unconfirmed[order.client_order_id]
         crash.reached("fill known")
         self._ports.journal.settled(order, report, state)
+        # Not before: whoever sees nothing open finds the fill in the ledger.
+        self._taken_up.discard(order.client_order_id)
+        del self._unconfirmed[order.client_order_id]
         observer.settled(order, report, state)
         self._agreed.clear()
         if not self._looks:

@@ -130,6 +130,8 @@ class FakeBroker:
     available: dict[str, Decimal] = field(default_factory=lambda: {"USD": Decimal(10_000)})
     held: dict[str, Decimal] = field(default_factory=dict)
     settled: bool = True
+    #: Symbols of orders that are on their way, in doubt, or without their fill.
+    open: set[str] = field(default_factory=set)
     refuses: str = ""
     outcome: Any = None
     raises: Exception | None = None
@@ -152,6 +154,9 @@ class FakeBroker:
         balances = self.balances
         assert balances is not None
         return balances
+
+    def has_open(self, symbol: str) -> bool:
+        return symbol in self.open
 
     def wait_for_balances(self, timeout_s: float) -> bool:
         return self.settled

@@ -12,6 +12,7 @@ import pytest
 from bot.domain.enums import Side, SizeType
 from bot.domain.errors import LedgerUnavailable
 from bot.domain.ids import AccountId
+from bot.domain.orders import AccountBalances
 from bot.domain.outcomes import Unknown
 from bot.independent_broker_trader import MINIMUM_FUNDED_BALANCE
 from bot.trading_strategy import Action, Position
@@ -116,6 +117,26 @@ class TestOrders:
 
         desk.run(0)
 
+        assert [order[1] for order in desk.broker.orders] == [Side.SELL]
+
+    def test_nothing_is_sold_while_an_earlier_order_of_the_same_coins_is_open_and_the_next_candle_decides_anew(
+        self,
+    ) -> None:
+        desk = holding()
+        desk.broker.open = {SYMBOL}
+
+        def fill_becomes_known() -> AccountBalances:
+            # Too late for the candle at hand, whose positions may be from before it.
+            desk.broker.open.clear()
+            return desk.broker.balances
+
+        desk.broker.get_account_balance_detailed = fill_becomes_known
+        desk.strategy.script = {opened(0): Action.SELL, opened(1): Action.SELL}
+
+        desk.run(0)
+        assert desk.broker.orders == []
+
+        desk.run(1)
         assert [order[1] for order in desk.broker.orders] == [Side.SELL]
 
 
