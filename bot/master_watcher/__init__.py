@@ -5,6 +5,7 @@ there is none, found at start where the bot was down. What counts of an order is
 that is a signal is written in the ledger.
 """
 
-from bot.master_watcher.watch import MasterWatch, WatchAnnouncer, WatchedBroker, WatchParts, WatchRecord
+from bot.master_watcher.parts import WatchAnnouncer, WatchedBroker, WatchParts, WatchRecord
+from bot.master_watcher.watch import MasterWatch
 
 __all__ = ["MasterWatch", "WatchAnnouncer", "WatchParts", "WatchRecord", "WatchedBroker"]

@@ -20,6 +20,8 @@ from bot.master_watcher.tally import OrderTally, Part
 
 _log = logging.getLogger("nija.watcher")
 
+#: Why a part of an order is not copied.
+BEFORE_THE_WATCH = "traded before the master was watched"
 #: An order that trades in several fills tells them within moments: its first signal has them all.
 _LINGER_NS = 10_000_000
 #: What trades of one order after its first signal comes together for this long, for twice as long with each further
@@ -108,9 +110,8 @@ class OrdersByHand:
         self._meet([one for one in executions if one.order_id not in self._orders])
         for execution in executions:
             order = self._orders[execution.order_id]
-            if execution.time < self.since:
-                self._let_be(order, execution)
-            elif order.tally.hear(execution):
+            is_news = self._let_be(order, execution) if execution.time < self.since else order.tally.hear(execution)
+            if is_news:
                 self._note(order, received_ns, listed=listed)
         self._forget()
 
@@ -130,13 +131,15 @@ class OrdersByHand:
         return not self.has_gap and all(order.confirmed and order.due_ns is None for order in self._by_hand())
 
     def due(self) -> list[Part]:
-        """The parts that are to become signals now, oldest first."""
+        """The parts that are to become signals now, those of the oldest order first."""
         now_ns = self.clock.monotonic_ns()
-        found: list[Part] = []
-        for order in self._by_hand():
-            if order.due_ns is not None and order.due_ns <= now_ns:
-                found += order.tally.parts(self._stale_before(order))
-        return sorted(found, key=lambda part: part.time)
+        found = [
+            order.tally.parts(self._stale_before(order))
+            for order in self._by_hand()
+            if order.due_ns is not None and order.due_ns <= now_ns
+        ]
+        # Those of one order stay one behind the other, whatever their times are.
+        return [part for parts in sorted(filter(None, found), key=lambda parts: parts[0].time) for part in parts]
 
     def before(self, part: Part) -> Before:
         """What the master had before a part, and before its whole order: dollars of the latter, coins of the former.
@@ -237,10 +240,12 @@ class OrdersByHand:
             tally = OrderTally(order_id, one.symbol, one.side, covered=already, counted=already)
             self._orders[order_id] = _Order(tally, by_hand=order_id in covered or order_id in by_hand)
 
-    def _let_be(self, order: _Order, execution: Execution) -> None:
-        if execution.executed > order.tally.covered:
-            order.tally.skip_to(execution.executed)
-            order.uncopied = "traded before the master was watched"
+    def _let_be(self, order: _Order, execution: Execution) -> bool:
+        if execution.executed <= order.tally.covered:
+            return False
+        order.tally.skip_to(execution.executed)
+        order.uncopied = BEFORE_THE_WATCH
+        return True
 
     def _note(self, order: _Order, received_ns: int, *, listed: bool) -> None:
         for execution in order.tally.further():

@@ -6,21 +6,20 @@ import logging
 import queue
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Protocol
 
 from bot.domain.enums import Side
 from bot.domain.errors import LedgerUnavailable, NijaError
 from bot.domain.executions import Execution
-from bot.domain.ids import AccountId
+from bot.domain.ids import VenueOrderId, is_own_name
 from bot.domain.money import ONE, ZERO
 from bot.domain.orders import AccountBalances
-from bot.domain.ports import Clock, ExecutionListener, ExecutionStream
-from bot.domain.signals import TradeSignal
+from bot.domain.ports import ExecutionStream
 from bot.master_watcher.book import Before
-from bot.master_watcher.orders import OrdersByHand, SignalRecord
+from bot.master_watcher.orders import BEFORE_THE_WATCH, OrdersByHand
+from bot.master_watcher.parts import WatchParts
 from bot.master_watcher.tally import Part
 from bot.runtime.service import Service
 
@@ -43,69 +42,16 @@ _LONGEST_PAUSE_S = 30.0
 _LEDGER_PAUSE_S = 1.0
 _NEVER_NS = 2**63
 _BALANCES_WITHIN_S = 5.0
+_BASELINE_WITHIN_S = 60.0
 _STREAM_ENDS_WITHIN_S = 2.0
 #: Pause before the same interruption is said again.
 _SAY_AGAIN_NS = 600 * 10**9
 #: Balances that wait to be looked at.
 _BALANCES_KEPT = 100
-_UNKNOWN_BALANCES_PAUSE_NS = 500_000_000
+#: Before a part is tried again: the balances before it are not known yet, or the queue is full.
+_NOT_EMITTED_PAUSE_NS = 500_000_000
 #: Coins or dollars that may be missing for a trade: the rest is rounding.
 _ROUNDING = ONE.scaleb(-6)
-
-
-class WatchedBroker(Protocol):
-    """What the watcher needs of a master's broker."""
-
-    @property
-    def account(self) -> AccountId: ...
-    @property
-    def connected(self) -> bool: ...
-    @property
-    def status(self) -> str: ...
-    def open_stream(self, listener: ExecutionListener) -> ExecutionStream | None: ...
-    def list_executions(self, since: float) -> Future[list[Execution]]: ...
-    def hear_balances(self, callback: Callable[[AccountBalances], None]) -> None: ...
-    def refresh_balances(self, timeout_s: float | None = None) -> AccountBalances: ...
-
-
-class WatchRecord(SignalRecord, Protocol):
-    """What the watcher keeps in the ledger."""
-
-    def marks(self, account: AccountId) -> tuple[float, float] | None:
-        """Since when an account is watched, and until when all of it is known; None when it never was."""
-
-    def set_marks(self, account: AccountId, since: float, until: float) -> None:
-        """Commit both, unix seconds. Raises LedgerUnavailable."""
-
-
-class WatchAnnouncer(Protocol):
-    """Says what the watcher does."""
-
-    def watching(self, account: AccountId, by: str) -> None: ...
-    def watch_interrupted(self, account: AccountId, reason: str) -> None: ...
-    def watch_blind(self, account: AccountId, seconds: float, reason: str) -> None: ...
-    def traded_by_hand(self, signal: TradeSignal) -> None: ...
-    def emitting(self, signal: TradeSignal) -> None: ...
-    def emitted(self, signal: TradeSignal) -> None: ...
-    def signal_refused(self, signal: TradeSignal, reason: str) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class WatchParts:
-    """What a watch works with.
-
-    Attributes:
-        emit: hands a signal to the engine; False when it does not take it.
-        poll_s: between two questions while there is no socket.
-    """
-
-    broker: WatchedBroker
-    record: WatchRecord
-    emit: Callable[[TradeSignal], bool]
-    announcer: WatchAnnouncer
-    clock: Clock
-    poll_s: float
-    max_signal_age_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,13 +137,15 @@ class MasterWatch(Service):
 
     def _wait_for_master(self) -> bool:
         while not self._stop.is_set():
+            pause_s = _NOT_CONNECTED_PAUSE_S
             if self._parts.broker.connected:
                 try:
                     self._orders = self._take_marks()
                     return True
-                except LedgerUnavailable as error:
-                    _log.error("%s is not watched yet: %s", self._account, error)
-            self._stop.wait(_NOT_CONNECTED_PAUSE_S)
+                except (NijaError, TimeoutError) as error:
+                    _log.error("%s is not watched yet: %s", self._account, f"{error}" or "no answer")
+                pause_s = self._parts.poll_s
+            self._stop.wait(pause_s)
         return False
 
     def _take_marks(self) -> OrdersByHand:
@@ -205,12 +153,21 @@ class MasterWatch(Service):
         marks = parts.record.marks(self._account)
         since, self._until = marks or (parts.clock.time(),) * 2
         if marks is None:
+            self._leave_open_orders()
             parts.record.set_marks(self._account, since, since)
         self._marked = self._until
         self._seen_ns = self._next_question_ns = self._now_ns()
         return OrdersByHand(
             self._account, parts.record, parts.clock, parts.max_signal_age_s, since, is_first_watch=marks is None
         )
+
+    def _leave_open_orders(self) -> None:
+        # What open orders traded before the first watch: later nothing would tell it from what was missed.
+        parts = self._parts
+        for order in parts.broker.list_orders(parts.clock.time()).result(_BASELINE_WITHIN_S):
+            is_own = order.client_order_id is not None and is_own_name(order.client_order_id)
+            if order.open and order.executed > ZERO and not is_own:
+                parts.record.leave_uncopied(self._account, order.order_id, order.executed, BEFORE_THE_WATCH)
 
     def _open_stream(self) -> ExecutionStream | None:
         try:
@@ -361,14 +318,12 @@ class MasterWatch(Service):
     # -- signals -------------------------------------------------------------------------------------------------
 
     def _emit_due(self) -> None:
+        waiting: set[VenueOrderId] = set()
         for part in self._hand.due():
-            try:
-                before = self._before(part)
-            except LookupError:
-                self._hand.later(part, _UNKNOWN_BALANCES_PAUSE_NS)
-                continue
-            self._hand.prepare(part)
-            self._emit(self._hand.signal_of(part, before), part, before)
+            # The ledger takes the parts of an order one behind the other.
+            if part.order_id not in waiting and not self._emit(part):
+                self._hand.later(part, _NOT_EMITTED_PAUSE_NS)
+                waiting.add(part.order_id)
 
     def _before(self, part: Part) -> Before:
         before = self._hand.before(part)
@@ -385,16 +340,22 @@ class MasterWatch(Service):
             return Before(max(before.dollars, part.cost), before.position)
         return Before(before.dollars, max(before.position, part.size))
 
-    def _emit(self, signal: TradeSignal, part: Part, before: Before) -> None:
+    def _emit(self, part: Part) -> bool:
         announcer = self._parts.announcer
+        try:
+            before = self._before(part)
+        except LookupError:
+            return False
+        self._hand.prepare(part)
+        signal = self._hand.signal_of(part, before)
         announcer.traded_by_hand(signal)
         announcer.emitting(signal)
-        if self._parts.emit(signal):
-            self._hand.emitted(part, before)
-            announcer.emitted(signal)
-        else:
+        if not self._parts.emit(signal):
             announcer.signal_refused(signal, "the signal queue is full; it is tried again")
-            self._hand.later(part, _UNKNOWN_BALANCES_PAUSE_NS)
+            return False
+        self._hand.emitted(part, before)
+        announcer.emitted(signal)
+        return True
 
     def _now_ns(self) -> int:
         return self._parts.clock.monotonic_ns()

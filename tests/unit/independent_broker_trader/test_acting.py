@@ -133,10 +133,9 @@ class TestOrders:
         desk.broker.get_account_balance_detailed = fill_becomes_known
         desk.strategy.script = {opened(0): Action.SELL, opened(1): Action.SELL}
 
-        desk.run(0)
-        assert desk.broker.orders == []
+        desk.run()
 
-        desk.run(1)
+        assert desk.strategy.times == [opened(0), opened(1)]
         assert [order[1] for order in desk.broker.orders] == [Side.SELL]
 
 

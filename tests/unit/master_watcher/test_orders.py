@@ -245,6 +245,26 @@ def test_a_gap_in_a_sell_that_nobody_fills_is_sold(hand: Hand) -> None:
     assert (signal.filled_before, signal.size) == (0, 2)
 
 
+@pytest.mark.parametrize("side", list(Side))
+def test_a_gap_of_before_the_watch_is_no_gap(hand: Hand, side: Side) -> None:
+    hand.restart()
+    assert hand.hear(hand.fill("1", "2", side=side, complete=True)) == []
+    (signal,) = hand.hear(hand.fill("0", "1", side=side, age_s=500), listed=True)
+    assert (signal.filled_before, signal.size) == (1, 1)
+    assert not hand.orders.has_gap
+    assert answer_without_it(hand) == []
+    assert hand.record.signals == [signal]
+    assert hand.orders.all_recorded
+
+
+def test_parts_follow_each_other_whatever_their_times_are(hand: Hand) -> None:
+    hand.clock.advance(500)
+    fills = (hand.fill("0", "1", age_s=300), hand.fill("1", "2"), hand.fill("2", "3", age_s=300, complete=True))
+    made = hand.hear(*fills, listed=True)
+    assert [signal.filled_before for signal in made] == [0, 1, 2]
+    assert hand.record.signals == made
+
+
 def test_a_signal_that_the_ledger_never_got_is_made_again(hand: Hand) -> None:
     hand.orders.hear([hand.fill("0", "2", complete=True)], hand.clock.monotonic_ns(), listed=False)
     (lost,) = hand.emit(lost=True)

@@ -14,8 +14,8 @@ import pytest
 from bot.domain.enums import BrokerType, Side
 from bot.domain.errors import LedgerUnavailable, VenueUnclear
 from bot.domain.executions import Execution
-from bot.domain.ids import AccountId, ClientOrderId, VenueOrderId
-from bot.domain.orders import AccountBalances
+from bot.domain.ids import AccountId, ClientOrderId, VenueOrderId, new_client_order_id
+from bot.domain.orders import AccountBalances, VenueOrder
 from bot.domain.ports import ExecutionListener, ExecutionStream
 from bot.domain.signals import TradeSignal
 from bot.master_watcher import MasterWatch, WatchParts
@@ -53,6 +53,7 @@ class Broker:
     status: str = "connected"
     stream: Stream | None = None
     books: list[Execution] = field(default_factory=list)
+    orders: list[VenueOrder] = field(default_factory=list)
     fails: str = ""
     asked: list[float] = field(default_factory=list)
     refreshed: int = 0
@@ -77,6 +78,14 @@ class Broker:
             answer.set_exception(VenueUnclear(self.fails))
         else:
             answer.set_result(found)
+        return answer
+
+    def list_orders(self, since: float) -> Future[list[VenueOrder]]:
+        answer: Future[list[VenueOrder]] = Future()
+        if self.fails:
+            answer.set_exception(VenueUnclear(self.fails))
+        else:
+            answer.set_result(self.orders)
         return answer
 
     def hear_balances(self, callback: Callable[[AccountBalances], None]) -> None:
@@ -269,6 +278,42 @@ def test_a_first_start_leaves_what_was_before_alone(scene: Scene) -> None:
     assert since == until
 
 
+def resting(order: str, executed: int, name: ClientOrderId | None = None, *, is_open: bool = True) -> VenueOrder:
+    filled = Decimal(executed)
+    return VenueOrder(
+        VenueOrderId(order), name, "BTC-USD", Side.SELL, Decimal(5), filled, filled * 100, Decimal(0), is_open, 0.0
+    )
+
+
+def test_what_an_open_order_traded_before_the_first_watch_is_not_sold_after_a_restart(scene: Scene) -> None:
+    scene.broker.orders += [
+        resting("O1", 1),
+        resting("O2", 0),
+        resting("O3", 1, new_client_order_id()),
+        resting("O4", 5, is_open=False),
+    ]
+    scene.start()
+    scene.wait(lambda: MASTER in scene.record.marks_of)
+    assert scene.record.uncopied == {"O1": Decimal(1)}
+
+    scene.end()
+    scene.broker.books.append(fill(1, 2, side=Side.SELL, age_s=-1))
+    scene.start()
+    scene.wait(lambda: len(scene.record.signals) == 1)
+    (signal,) = scene.record.signals
+    assert (signal.filled_before, signal.size) == (1, 1)
+
+
+def test_a_first_watch_begins_once_the_open_orders_are_known(scene: Scene) -> None:
+    scene.broker.fails = "no way to the venue"
+    scene.start()
+    assert not scene.watch.join(time.monotonic() + 0.3)
+    assert scene.broker.asked == []
+    assert scene.record.marks_of == {}
+    scene.broker.fails = ""
+    scene.wait(lambda: MASTER in scene.record.marks_of and len(scene.broker.asked) > 0)
+
+
 def test_what_traded_while_the_bot_was_down_is_found(scene: Scene) -> None:
     now = time.time()
     scene.record.marks_of[MASTER] = (now - 5000, now - 1000)
@@ -316,7 +361,24 @@ def test_a_full_queue_is_tried_again(scene: Scene) -> None:
     assert [kind for kind, _ in scene.said.lines].count("refused") == 1
 
 
+def test_parts_of_an_order_wait_for_those_before_them(scene: Scene) -> None:
+    now = time.time()
+    scene.record.marks_of[MASTER] = (now - 5000, now - 1000)
+    scene.broker.books += [fill(0, 1, age_s=500), fill(1, 2, age_s=0)]
+    answers, offered = [False], []
+
+    def emit(signal: TradeSignal) -> bool:
+        offered.append(signal.filled_before)
+        return answers.pop() if answers else scene.record.emit(signal)
+
+    scene.emit = emit
+    scene.start()
+    scene.wait(lambda: len(scene.record.signals) == 2)
+    assert offered == [0, 0, 1]
+
+
 def test_questions_that_fail_are_asked_again_and_an_alarm_after_half_a_minute(scene: Scene) -> None:
+    scene.record.marks_of[MASTER] = (time.time(), time.time())
     scene.broker.fails = "no way to the venue"
     scene.start()
     scene.wait(lambda: len(scene.broker.asked) > 1)
