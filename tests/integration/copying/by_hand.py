@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -23,6 +24,8 @@ from tests.paper_exchange.client import Paper, eventually
 
 SYMBOL = "BTC-USD"
 PATIENCE_S = 30.0
+#: Longer than a question waits for room in a rate limit.
+_CALM_S = 3.0
 
 
 @dataclass
@@ -99,6 +102,19 @@ class Town:
         """Wait until the watch began: what trades from now on counts."""
         account = AccountId.master(self.lead)
         eventually(lambda: self.system.ledger.watch(account) is not None, PATIENCE_S)
+
+    def until_calm(self) -> None:
+        """Wait until the master's account has not been asked anything for a while: only the socket tells then."""
+        seen, since = -1, time.monotonic()
+
+        def is_calm() -> bool:
+            nonlocal seen, since
+            count = self.paper.get("/requests?account=master")["count"]
+            if count != seen:
+                seen, since = count, time.monotonic()
+            return time.monotonic() - since > _CALM_S
+
+        eventually(is_calm, PATIENCE_S)
 
     # -- the master's hand ---------------------------------------------------------------------------------------
 

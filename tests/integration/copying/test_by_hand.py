@@ -144,6 +144,7 @@ def test_a_silent_socket_is_noticed_and_what_it_missed_is_copied(
     make_town: MakeTown, paper: Paper, lead: BrokerType, caplog: pytest.LogCaptureFixture
 ) -> None:
     town = make_town(lead=lead).start()
+    town.until_calm()
     paper.post("/sockets", {"kind": "silence", "account": "master"})
     began = time.monotonic()
     town.by_hand("buy", "0.01")
