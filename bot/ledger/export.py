@@ -28,6 +28,7 @@ EXPORTED: dict[Table, tuple[str, ...]] = {
     tables.copied_coins: ("account", "symbol"),
     tables.coin_adjustments: ("id",),
     tables.watches: ("account",),
+    tables.balance_history: ("at", "account"),
     tables.uncopied: ("at", "account", "order_id"),
 }
 

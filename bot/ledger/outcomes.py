@@ -17,9 +17,12 @@ from bot.domain.outcomes import Accepted, Unknown
 from bot.domain.states import AT_THE_VENUE, OPEN_STATES, move
 from bot.ledger.coins import Books
 from bot.ledger.entries import AccountSeen, Answered, Entry, Noted, OrderEntry, Resized, Settled
-from bot.ledger.tables import accounts, copies, master_orders, order_events, signals
+from bot.ledger.tables import accounts, balance_history, copies, master_orders, order_events, signals
 
 _log = logging.getLogger("nija.ledger")
+
+#: Of each stretch of so many seconds, the last look at an account's balances is kept for good.
+_BALANCE_PERIOD_S = 900
 
 _LEARNED = (
     "state",
@@ -272,3 +275,14 @@ def _save_account(connection: Connection, seen: AccountSeen) -> None:
     updated = connection.execute(accounts.update().where(accounts.c.account == seen.account).values(values))
     if not updated.rowcount:
         connection.execute(accounts.insert().values(account=seen.account, **values))
+    if seen.balance is not None or seen.equity is not None:
+        _save_balance(connection, seen)
+
+
+def _save_balance(connection: Connection, seen: AccountSeen) -> None:
+    place = {"account": seen.account, "period": int(seen.at // _BALANCE_PERIOD_S)}
+    values = {"balance": seen.balance, "equity": seen.equity, "at": seen.at}
+    kept = balance_history.c
+    here = (kept.account == place["account"]) & (kept.period == place["period"])
+    if not connection.execute(balance_history.update().where(here).values(values)).rowcount:
+        connection.execute(balance_history.insert().values(**place, **values))

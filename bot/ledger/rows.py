@@ -169,6 +169,16 @@ class AccountRow:
 
 
 @dataclass(frozen=True, slots=True)
+class BalanceRow:
+    """How an account looked last in one quarter of an hour; balance and equity in US dollars, ``at`` unix seconds."""
+
+    account: AccountId
+    at: float
+    balance: Decimal | None
+    equity: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
 class OrderRow:
     """One order as the ledger has it, to be compared with a venue's books; cost and fee as the venue gave them."""
 

@@ -31,7 +31,7 @@ from bot.domain.ids import AccountId
 from bot.domain.money import plain, to_decimal
 
 #: Raised by one with every change of the tables below, which needs a step in the folder ``migrations``.
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 class DecimalText(TypeDecorator[Decimal]):
@@ -294,6 +294,17 @@ accounts = Table(
     Column("balance", DecimalText),
     Column("equity", DecimalText),
     Column("checked_at", Double, nullable=False),
+)
+
+balance_history = Table(
+    "balance_history",
+    metadata,
+    Column("account", AccountText, primary_key=True),
+    Column("period", BigInteger, primary_key=True, autoincrement=False),
+    Column("balance", DecimalText),
+    Column("equity", DecimalText),
+    Column("at", Double, nullable=False),
+    Index("ix_balance_history_at", "at"),
 )
 
 schema_version = Table(

@@ -18,7 +18,17 @@ from bot.ledger.history import HistoryQueries
 from bot.ledger.parts import PartQueries
 from bot.ledger.positions import Trade, positions_after
 from bot.ledger.recovery import RecoveryQueries
-from bot.ledger.rows import AccountRow, CopyRow, Counts, EventRow, MasterOrderRow, OrderRow, OwnPosition, SignalRow
+from bot.ledger.rows import (
+    AccountRow,
+    BalanceRow,
+    CopyRow,
+    Counts,
+    EventRow,
+    MasterOrderRow,
+    OrderRow,
+    OwnPosition,
+    SignalRow,
+)
 from bot.ledger.switches import KillSwitch, read_switch
 
 _WENT_WRONG = (OrderState.REJECTED, OrderState.FAILED)
@@ -74,6 +84,12 @@ class Views(RecoveryQueries, PartQueries, HistoryQueries):
     def accounts(self) -> list[AccountRow]:
         """All accounts that were ever seen, by name."""
         return self._all(AccountRow, tables.accounts, order=[tables.accounts.c.account])
+
+    def balance_history(self, since: float, account: AccountId | None = None) -> list[BalanceRow]:
+        """How accounts looked since then (unix seconds), one row a quarter of an hour, oldest first."""
+        history = tables.balance_history
+        wanted = [history.c.at >= since] + ([] if account is None else [history.c.account == account])
+        return self._all(BalanceRow, history, *wanted, order=[history.c.at, history.c.account])
 
     def copied_coins(self, account: AccountId | None = None) -> list[CopiedCoins]:
         """Coins that copying bought and that are still there, of one account or of all."""

@@ -12,6 +12,7 @@ from bot.domain.ids import AccountId
 from bot.domain.money import shown, usd
 from bot.domain.orders import MarketOrder, OrderResult, is_master
 from bot.domain.signals import CopyTradeResult, PlannedCopy, TradeSignal
+from bot.reporting.listening import AnnouncementListener
 
 _log = logging.getLogger("nija")
 
@@ -24,7 +25,7 @@ _COPIED = (OrderState.ACCEPTED, OrderState.FILLED, OrderState.PARTIALLY_FILLED)
 _NOT_TRIED = (OrderState.SKIPPED, OrderState.EXPIRED, OrderState.OBSERVED, OrderState.PLANNED)
 
 
-class LogAnnouncer:
+class LogAnnouncer(AnnouncementListener):
     """Writes the lines into the log (:class:`bot.domain.ports.Announcer`, and what the engine says)."""
 
     def connected(self, account: AccountId) -> None:

@@ -68,6 +68,20 @@ class Environment(BaseModel):
         strategy_symbols: what it trades, canonical, with commas between.
         strategy_candle_minutes: length of its candles.
         strategy_settings: what the strategy is told, a JSON object of its settings.
+        web_port: of the page; 0 for no page.
+        web_host: the address that the page listens at; another than this machine's own needs a certificate.
+        web_tls_certificate: a PEM file, with ``web_tls_key``.
+        web_allowed_hosts: further host names that the page answers to, with commas between.
+        metrics_token: whoever shows it may read ``/metrics`` without logging in; at least 16 signs.
+        notify_urls: where notifications go, apprise's URLs with spaces between.
+        notify_events: which events, their names with commas between; ``all`` for every kind.
+        notify_summary_at: when the daily summary goes out, UTC, ``HH:MM``.
+        log_format: text for people, json for programs.
+        log_file: a file that the log is also written to; None for the terminal only.
+        log_file_mb: size at which the file is put aside and a new one begun.
+        log_files: how many that were put aside are kept.
+        nija_vault: the encrypted file that keys may be in.
+        nija_vault_key_file: a file whose bytes open the vault; None: its passphrase does.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -100,6 +114,21 @@ class Environment(BaseModel):
     strategy_candle_minutes: Literal[1, 5, 15, 30, 60, 1440] = 15
     strategy_settings: str = "{}"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["text", "json"] = "text"
+    log_file: Path | None = None
+    log_file_mb: Annotated[int, Field(ge=1, le=10_000)] = 20
+    log_files: Annotated[int, Field(ge=1, le=1000)] = 10
+    web_port: Annotated[int, Field(ge=0, le=65_535)] = 8787
+    web_host: str = "127.0.0.1"
+    web_tls_certificate: Path | None = None
+    web_tls_key: Path | None = None
+    web_allowed_hosts: str = ""
+    metrics_token: Annotated[str, Field(repr=False)] = ""
+    notify_urls: Annotated[str, Field(repr=False)] = ""
+    notify_events: str = "all"
+    notify_summary_at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "07:00"
+    nija_vault: Path | None = None
+    nija_vault_key_file: Path | None = None
 
     @field_validator("kraken_tier", mode="before")
     @classmethod

@@ -208,6 +208,11 @@ class Account(VenueSteps):
             return None
         return self._balances
 
+    @property
+    def open_orders(self) -> int:
+        """Orders that were sent and whose fill is not known."""
+        return len(self._in_flight.copy().keys() | self._unconfirmed.copy().keys())
+
     def get_account_balance(self) -> Decimal:
         """USD + USDT + USDC that can be spent, as last known.
 

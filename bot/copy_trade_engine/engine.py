@@ -1,22 +1,16 @@
-"""Takes signals, plans every follower's copy, commits the plan, sends all at once.
-
-Between a signal and its orders lie one computation, one commit and one request an account; no venue is asked anything.
-"""
+"""The thread that takes signals and sends the copies."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from decimal import Decimal
-from typing import Protocol
 
-from bot.broker_manager import BrokerManager, UserBroker
+from bot.broker_manager import UserBroker
+from bot.copy_trade_engine.parts import EngineParts
 from bot.copying.coins import CopiedCoins
 from bot.copying.flight import Flight
 from bot.copying.guards import Follower
-from bot.copying.kill_switch import KillSwitchGate
 from bot.copying.later import LaterOrders, LaterParts
 from bot.copying.parts import OrderSoFar
 from bot.copying.plan import PlanRules, order_of, plan_copies
@@ -27,14 +21,10 @@ from bot.domain.enums import OrderState
 from bot.domain.errors import LedgerUnavailable
 from bot.domain.ids import AccountId, SignalId
 from bot.domain.orders import Refused
-from bot.domain.ports import Clock
 from bot.domain.signals import CopyTradeResult, PlannedCopy, TradeSignal
-from bot.ledger.journal import Ledger
 from bot.runtime import crash
 from bot.runtime.service import Service
-from bot.trade_signal_emitter import ExpectedSignal, TradeSignalEmitter
-
-__all__ = ["CopyTradeEngine", "CopyTradeResult", "EngineCounters", "EngineParts", "start_copy_engine"]
+from bot.trade_signal_emitter import ExpectedSignal
 
 _log = logging.getLogger("nija.engine")
 
@@ -45,40 +35,6 @@ _LEDGER_PAUSE_S = 1.0
 #: Seconds that new signals wait for the orders of an earlier process to be known.
 _RECOVERY_WITHIN_S = 60.0
 _RECOVERY_POLL_S = 0.1
-
-
-class CopyAnnouncer(Protocol):
-    """Says what the engine does, in the lines that operators look for."""
-
-    def engine_started(self, observe_only: bool) -> None: ...
-    def received(self, signal: TradeSignal) -> None: ...
-    def copying(self, user_id: str) -> None: ...
-    def not_copying(self, copy: PlannedCopy) -> None: ...
-    def copy_ended(self, result: CopyTradeResult) -> None: ...
-    def summary(self, signal: TradeSignal, results: Sequence[CopyTradeResult]) -> None: ...
-    def plan_not_committed(self, signal: TradeSignal, reason: str) -> None: ...
-    def recovering(self, orders: int) -> None: ...
-    def recovered(self, orders: int, complete: bool) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class EngineParts:
-    """What the engine works with.
-
-    Attributes:
-        max_user_risk: reads the common limit at the moment of the plan.
-        deadline_s: how long after the plan its orders may still match.
-    """
-
-    emitter: TradeSignalEmitter
-    manager: BrokerManager
-    ledger: Ledger
-    gate: KillSwitchGate
-    announcer: CopyAnnouncer
-    clock: Clock
-    max_user_risk: Callable[[], Decimal]
-    max_signal_age_s: float = 60.0
-    deadline_s: float = 5.0
 
 
 class CopyTradeEngine(Service):
@@ -100,6 +56,7 @@ class CopyTradeEngine(Service):
         self._expected_until_ns = 0
         self._expected_after = 0
         self._rotation = 0
+        self._beat_ns = parts.clock.monotonic_ns()
         # When the master last made an order that sold a symbol.
         self._sold_ns: dict[tuple[AccountId, str], int] = {}
         self._records = RunRecords(parts.clock)
@@ -137,11 +94,20 @@ class CopyTradeEngine(Service):
             if not self._recovered:
                 self._recover_first()
             while not self._stop.is_set():
+                self._beat()
                 self._handle(self._parts.emitter.get_signal(timeout=_EXPECT_WITHIN_S))
         finally:
             self._drop_expected()
             if self._stop.is_set():
                 self._second_sender.shutdown()
+
+    @property
+    def heartbeat_age_s(self) -> float:
+        """Seconds since the loop last went round, or tried again what it waits for; about one at most."""
+        return (self._parts.clock.monotonic_ns() - self._beat_ns) / 1e9
+
+    def _beat(self) -> None:
+        self._beat_ns = self._parts.clock.monotonic_ns()
 
     def _handle(self, item: TradeSignal | ExpectedSignal | None) -> None:
         try:
@@ -170,6 +136,7 @@ class CopyTradeEngine(Service):
 
     def _recover_first(self) -> None:
         while not self._stop.is_set():
+            self._beat()
             try:
                 orders = self.recover()
                 self._recovered = True
@@ -184,6 +151,7 @@ class CopyTradeEngine(Service):
         self._parts.announcer.recovering(orders)
         until_ns = self._parts.clock.monotonic_ns() + int(_RECOVERY_WITHIN_S * 1e9)
         while not self._later.recovered and self._parts.clock.monotonic_ns() < until_ns:
+            self._beat()
             if self._stop.wait(_RECOVERY_POLL_S):
                 return
         self._parts.announcer.recovered(orders, self._later.recovered)
@@ -291,6 +259,7 @@ class CopyTradeEngine(Service):
     def _commit_and_send(self, signal: TradeSignal) -> Flight | None:
         flight = self._take_expected(signal)
         while True:
+            self._beat()
             try:
                 flight = flight or self._new_flight(signal)
                 if self._try_to_send(flight):
@@ -385,10 +354,3 @@ class CopyTradeEngine(Service):
 
     def _run_done(self, run: SignalRun) -> None:
         self._parts.announcer.summary(run.signal, run.results)
-
-
-def start_copy_engine(parts: EngineParts, observe_only: bool = False) -> CopyTradeEngine:
-    """Make a copy engine and start it."""
-    engine = CopyTradeEngine(parts, observe_only)
-    engine.start()
-    return engine
