@@ -70,8 +70,15 @@ class Fills(Account):
             _log.exception("%s: the answer about order %s cannot be read", self.account, asked[0][1])
             return False
         for (one, _, observer), report in zip(asked, reports, strict=True):
-            if report is not None and report.final:
+            if report is None or not report.final:
+                continue
+            try:
                 self._settle(one, report, observer)
+            except Exception:
+                if one is order:
+                    raise
+                # The one that was asked for goes on being asked for.
+                _log.exception("%s: order %s was not settled", self.account, one.client_order_id)
         return order.client_order_id not in self._unconfirmed
 
     def _with_others(self, order: MarketOrder) -> list[tuple[MarketOrder, VenueOrderId, OrderObserver]]:

@@ -192,9 +192,7 @@ class KrakenBroker(MarketSteps, BaseBroker):
         return self._venue_reports([(order, order_id)])[0]
 
     def _venue_reports(self, asked: Sequence[tuple[MarketOrder, VenueOrderId]]) -> list[OrderReport | None]:
-        rows = self._rows([order_id for _, order_id in asked])
-        many = [trade for row in rows if row is not None for trade in _several(row.get("trades"))]
-        trades = self._trades(many)
+        rows, trades = self._with_trades(self._rows([order_id for _, order_id in asked]))
         reports = []
         for number, ((order, order_id), row) in enumerate(zip(asked, rows, strict=True)):
             try:
@@ -218,6 +216,21 @@ class KrakenBroker(MarketSteps, BaseBroker):
             return [*self._rows(ids[:1]), *[None] * (len(ids) - 1)]
         rows = found if isinstance(found, dict) else {}
         return [row if isinstance(row := rows.get(order_id), dict) else None for order_id in ids]
+
+    def _with_trades(
+        self, rows: list[Mapping[str, Any] | None]
+    ) -> tuple[list[Mapping[str, Any] | None], dict[str, Any] | None]:
+        several = [[] if row is None else _several(row.get("trades")) for row in rows]
+        try:
+            return rows, self._trades([trade for trades in several for trade in trades])
+        except (AccountBarred, RateLimited, MarketClosed):
+            raise
+        except VenueRejected:
+            if not any(several[1:]):
+                raise
+            # Those of one of the others may be what it does not like: they are asked for by themselves.
+            known = [None if trades else row for row, trades in zip(rows[1:], several[1:], strict=True)]
+            return [rows[0], *known], self._trades(several[0])
 
     def _trades(self, ids: list[str]) -> dict[str, Any] | None:
         if not ids:
@@ -279,4 +292,4 @@ class KrakenBroker(MarketSteps, BaseBroker):
 
 def _several(trades: Any) -> list[str]:
     """The ids of an order's trades; none of a single one, of which the order itself tells all."""
-    return trades if isinstance(trades, list) and len(trades) > 1 else []
+    return [str(trade) for trade in trades] if isinstance(trades, list) and len(trades) > 1 else []

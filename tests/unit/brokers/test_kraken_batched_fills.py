@@ -419,3 +419,48 @@ def test_a_fill_that_another_orders_question_brought_is_journalled_once_and_not_
     assert desk.trace.count("observer.settled") == 3
     assert desk.venue.named() == [ids(1, 2, 3), ids(2, 1, 3), ids(3, 1, 2), ids(1, 2, 3)]
     assert "a job failed" not in caplog.text
+
+
+# -- what goes wrong with another order ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "word", ["EOrder:Unknown order", "EGeneral:Invalid arguments:txid"], ids=["unknown", "arguments"]
+)
+def test_trades_that_are_refused_hold_up_no_other_order(desk: Desk, word: str) -> None:
+    parts = {f"O-{number}": [f"T-{number}-1", f"T-{number}-2"] for number in (1, 2, 3)}
+    desk.venue.changes = {order_id: {"trades": trades} for order_id, trades in parts.items()}
+    desk.venue.trades = {trade: trade_of(SIZE / 2) for trades in parts.values() for trade in trades}
+    refused = {"T-2-1"}
+    desk.venue.refuse = lambda named: word if refused.intersection(named) else None
+    desk.buy(4)
+    assert desk.settled(3) == ids(1, 4, 3)
+    assert desk.broker.has_open("BTC-USD")
+    refused.clear()
+    assert desk.settled(4) == ids(1, 4, 3, 2)
+    told = {str(report.order_id): [fill.trade_id for fill in report.fills] for report in desk.reports}
+    assert told == parts | {"O-4": ["T-O-4"]}
+
+
+def test_trades_that_are_no_texts_hold_up_no_other_order(desk: Desk) -> None:
+    desk.venue.changes = {"O-2": {"trades": [1, 2]}}
+    desk.buy(3)
+    assert desk.settled(3) == ids(1, 2, 3)
+
+
+def test_an_order_goes_on_being_asked_for_when_another_one_cannot_be_settled(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled = RecordingObserver.settled
+
+    def fail_once(self: RecordingObserver, order: MarketOrder, report: OrderReport | None, state: OrderState) -> None:
+        settled(self, order, report, state)
+        if order.client_order_id == "name-2":
+            raise RuntimeError("whoever wanted to hear of it failed")
+
+    monkeypatch.setattr(RecordingObserver, "settled", fail_once)
+    desk.venue.changes = {"O-1": {"status": "open"}}
+    desk.buy(3)
+    assert desk.settled(2) == ids(2, 3)
+    desk.venue.rows["O-1"] = row_of("O-1")
+    assert desk.settled(3) == ids(2, 3, 1)
