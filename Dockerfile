@@ -1,15 +1,18 @@
 #   docker build -t nija .
-#   docker run --env-file .env -v nija-data:/app/data -v ./config/users:/app/config/users:ro --stop-timeout 60 nija
-# Harder, and enough for the bot: --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges
-# For production name the base by its digest (python:3.12-slim@sha256:...): a tag can change under you.
+#   docker run --env-file .env -v nija-data:/app/data -v ./config/users:/app/config/users:ro --network host \
+#     --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges --stop-timeout 60 nija
+# Or, with all of that written down: docker compose up -d (docker-compose.yml).
+# Before production name the base by its digest too (docker build --build-arg BASE=python:3.12.11-slim-bookworm@sha256:...):
+# a tag can change under you.
+ARG BASE=python:3.12.11-slim-bookworm
 
-FROM python:3.12-slim AS packages
+FROM ${BASE} AS packages
 WORKDIR /app
 COPY start.sh requirements.txt ./
 # The same locked install as outside; this layer is made again only when the lock file changes.
 RUN ./start.sh install
 
-FROM python:3.12-slim
+FROM ${BASE}
 RUN groupadd --gid 10001 nija \
     && useradd --uid 10001 --gid nija --no-create-home --home-dir /app --shell /usr/sbin/nologin nija \
     && mkdir -p /app/data \
@@ -21,14 +24,14 @@ COPY . .
 ENV PATH=/app/.venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
+    MPLCONFIGDIR=/tmp \
     NIJA_DATA_DIR=/app/data
 USER nija
 VOLUME /app/data
 
-# Asks from outside, as an operator would: it succeeds when a bot holds the data folder and the ledger can be read. That
-# the process exists is what Docker sees by itself, and does not say either.
+# Red when the copy engine's heartbeat stops or the ledger cannot be written, not only when the process is gone.
 HEALTHCHECK --interval=60s --timeout=20s --start-period=60s --retries=3 \
-    CMD ["python", "bot.py", "status", "--json"]
+    CMD ["python", "bot.py", "health"]
 
 # Python is process 1 and gets the stop signal itself; --stop-timeout above leaves it time to settle open orders.
 ENTRYPOINT ["python", "bot.py"]

@@ -5,35 +5,32 @@ from __future__ import annotations
 import gc
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
-from typing import Any
 
 from filelock import FileLock, Timeout
 
 from bot.app.check import LedgerChecks
-from bot.app.commands import CommandDesk, Handler, Outcome, resume_user
+from bot.app.commands import CommandDesk, Handler, resume_user
 from bot.app.folder import make_data_folder, unusable
-from bot.app.report import MasterTradeReport, report_as_json
 from bot.app.resync import ResyncDesk, ResyncParts, ResyncWatch
+from bot.app.trades import MasterTrades
 from bot.app.trading import make_trader
 from bot.app.venues import MarketKeeper, make_brokers
 from bot.app.watching import make_watches
 from bot.broker_manager import BaseBroker, BrokerManager, BrokerPorts
 from bot.copy_trade_engine import CopyTradeEngine, EngineParts
 from bot.copying.kill_switch import KillSwitchGate
-from bot.domain.enums import BrokerType, Side, SizeType
 from bot.domain.errors import AccountInUse, SettingsError
-from bot.domain.ids import AccountId, signal_id_of
+from bot.domain.ids import AccountId
 from bot.domain.money import MINIMUM_FUNDED_BALANCE
-from bot.domain.orders import OrderResult, rejected
-from bot.domain.signals import CopyTradeResult, TradeSignal
 from bot.ledger.entry import ledger_url
 from bot.ledger.journal import Ledger
 from bot.master_watcher import MasterWatch
 from bot.reporting.lines import LogAnnouncer
+from bot.reporting.listening import Announcements
 from bot.runtime import crash
 from bot.runtime.clock import MarketClock, SystemClock
 from bot.runtime.service import Service, Ticker, stop_all
@@ -45,12 +42,8 @@ _log = logging.getLogger("nija.system")
 
 #: Seconds an account may take to connect at start.
 _CONNECT_TIMEOUT_S = 20.0
-#: Seconds that a trade's report waits for the copies.
-_COPIES_TIMEOUT_S = 60.0
 #: A switch set elsewhere must be obeyed within a second.
 _SWITCH_POLL_S = 0.25
-#: Seconds that a trade's report waits for the balances of its users to show their fills.
-_BALANCES_WITHIN_S = 2.0
 _COMMAND_POLL_S = 0.25
 _WAITING_POLL_S = 0.5
 _ACCOUNTS_POLL_S = 5.0
@@ -76,7 +69,7 @@ class FrontDoorSwitches:
     max_user_risk: Callable[[], Decimal]
 
 
-class CopyTradingSystem:
+class CopyTradingSystem(MasterTrades):
     """Masters, users, engine and ledger of one process.
 
     Args:
@@ -96,14 +89,12 @@ class CopyTradingSystem:
         unattended: bool = False,
         market_clock: MarketClock | None = None,
     ) -> None:
+        super().__init__(BrokerManager(), emitter or get_signal_emitter(), Announcements(LogAnnouncer()))
         self.settings = settings
-        self.announcer = LogAnnouncer()
         environment = settings.environment
         clock = SystemClock()
         self.ledger = Ledger(ledger_url(environment.ledger_url, environment.nija_data_dir), clock)
         self.gate = KillSwitchGate(environment.system_disabled, switches.system_disabled, self.ledger)
-        self.emitter = emitter or get_signal_emitter()
-        self.manager = BrokerManager()
         self._ports = BrokerPorts(self.gate, self.ledger, self.emitter, self.announcer, clock)
         self._lock = FileLock(environment.nija_data_dir / "bot.lock")
         self._parts = EngineParts(
@@ -123,7 +114,6 @@ class CopyTradingSystem:
         self._traders: Sequence[Service] = ()
         self._services: list[Service] = []
         self._seen: dict[AccountId, object] = {}
-        self._left_out: dict[AccountId, str] = {}
 
     @property
     def engine(self) -> CopyTradeEngine:
@@ -298,84 +288,3 @@ class CopyTradingSystem:
         if stuck:
             _log.warning("did not end in time: %s", ", ".join(stuck))
         return stuck
-
-    # -- trades --------------------------------------------------------------------------------------------------
-
-    def trade(
-        self,
-        venue: BrokerType | str,
-        symbol: str,
-        side: Side | str,
-        quantity: Any,
-        size_type: SizeType | str = SizeType.QUOTE,
-    ) -> MasterTradeReport:
-        """Place a master's market order and wait until every copy has ended.
-
-        Returns:
-            The master's outcome and each user's result; a refusal is in it, never raised.
-        """
-        return self.begin_trade(venue, symbol, side, quantity, size_type)()
-
-    def begin_trade(
-        self,
-        venue: BrokerType | str,
-        symbol: str,
-        side: Side | str,
-        quantity: Any,
-        size_type: SizeType | str = SizeType.QUOTE,
-    ) -> Callable[[], MasterTradeReport]:
-        """As :meth:`trade`, but returns when the master's order is known, with what waits for the copies."""
-        master = self.manager.master(venue)
-        if master is None:
-            account = AccountId.master(BrokerType(venue))
-            missing = f"no {venue} master is set up: set its API key and secret"
-            refused = MasterTradeReport(rejected(account, self._left_out.get(account, missing)))
-            return lambda: refused
-        result = master.place_market_order(symbol, side, quantity, size_type)
-        if result.order_id is None:
-            what = "it is NOT KNOWN whether the order was placed" if result.sent_blindly else "the order was not placed"
-            _log.error("❌ MASTER %s: %s: %s", str(venue).upper(), what, result.reason)
-            return lambda: MasterTradeReport(result)
-        self.announcer.master_confirmed(result)
-        return lambda: self._report_of(result)
-
-    def _report_of(self, result: OrderResult) -> MasterTradeReport:
-        assert result.order is not None
-        signal_id = signal_id_of(result.account, result.order.client_order_id)
-        run = self.engine.wait_for(signal_id, _COPIES_TIMEOUT_S)
-        if run is None:
-            return MasterTradeReport(result, complete=False)
-        self._wait_for_balances([copy.account for copy in run.results])
-        return MasterTradeReport(result, tuple(run.results), run.wait(0))
-
-    def _wait_for_balances(self, accounts: Iterable[AccountId]) -> None:
-        # The next trade is then sized with the venue's own balances; those that trail for longer are computed.
-        deadline = time.monotonic() + _BALANCES_WITHIN_S
-        for account in accounts:
-            broker = self.manager.broker(account)
-            if broker is not None:
-                broker.wait_for_balances(max(0.0, deadline - time.monotonic()))
-
-    def copy_signal(self, signal: TradeSignal) -> list[CopyTradeResult]:
-        """Copy a signal that came from elsewhere and wait until every copy has ended; once per signal id."""
-        self.emitter.emit(signal)
-        run = self.engine.wait_for(signal.signal_id, _COPIES_TIMEOUT_S)
-        return run.results if run else []
-
-    def trade_by_command(self, payload: dict[str, Any]) -> MasterTradeReport:
-        """Carry out a ``trade`` command row: venue, symbol, side, quantity, size_type."""
-        return self._begin_trade_by_command(payload)()
-
-    def _begin_trade_by_command(self, payload: dict[str, Any]) -> Callable[[], MasterTradeReport]:
-        return self.begin_trade(
-            payload["venue"], payload["symbol"], payload["side"], payload["quantity"], payload["size_type"]
-        )
-
-    def _trade_command(self, payload: dict[str, Any]) -> Callable[[], Outcome]:
-        wait = self._begin_trade_by_command(payload)
-
-        def outcome() -> Outcome:
-            report = wait()
-            return report_as_json(report), not report
-
-        return outcome
