@@ -52,6 +52,7 @@ TABLES = (
     "copied_coins",
     "coin_adjustments",
     "watches",
+    "balance_history",
     "uncopied",
 )
 
@@ -231,11 +232,13 @@ def test_tables_are_exact_and_readable(ledger: Ledger, url: str, tmp_path: Path,
     ledger.write_off(DAIVON, "BTC-USD", Decimal("0.00000001"), "sold by hand")
     ledger.set_watch(MASTER, NOW, NOW + 1)
     ledger.record_uncopied(MASTER, "OHAND1", Decimal("0.5"), "it had traded before watching began")
+    ledger.record_account(DAIVON, True, "connected", Decimal("1034.55"), Decimal("2000"))
+    assert ledger.flush(5)
 
     counts = export_ledger(url, tmp_path / "tables")
 
     folder = tmp_path / "tables"
-    assert counts == dict(zip(TABLES, (1, 1, 1, 1, 5, 1, 1, 1, 1), strict=True))
+    assert counts == dict(zip(TABLES, (1, 1, 1, 1, 5, 1, 1, 1, 1, 1), strict=True))
     assert {file.name for file in folder.iterdir()} == {f"{name}.csv" for name in TABLES}
     assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
     [row] = cells(folder, "copies")

@@ -58,24 +58,34 @@ def version_1(url: str) -> str:
 
 def version_2(url: str) -> str:
     """What the program of version 2 made of that: its steps never change."""
+    return brought_to(version_1(url), 2)
+
+
+def brought_to(url: str, version: int) -> str:
     config = Config()
     config.set_main_option("script_location", str(FOLDER))
-    engine = create_engine(version_1(url))
+    engine = create_engine(url)
     try:
         with engine.begin() as connection:
             config.attributes["connection"] = connection
-            command.stamp(config, "0001")
-            command.upgrade(config, "0002")
-            connection.execute(text("UPDATE schema_version SET version = 2"))
+            command.stamp(config, f"{version - 1:04}")
+            command.upgrade(config, f"{version:04}")
+            connection.execute(text("UPDATE schema_version SET version = :version"), {"version": version})
     finally:
         engine.dispose()
     return url
 
 
-@pytest.fixture(params=["version 1", "version 2"])
+def version_3(url: str) -> str:
+    """What the program of version 3 made of that."""
+    return brought_to(version_2(url), 3)
+
+
+@pytest.fixture(params=[version_1, version_2, version_3], ids=["version 1", "version 2", "version 3"])
 def old(request: pytest.FixtureRequest, url: str) -> str:
     """A ledger of an older version with two signals, three copies and a master's order."""
-    return version_1(url) if request.param == "version 1" else version_2(url)
+    made: str = request.param(url)
+    return made
 
 
 @pytest.fixture
@@ -251,15 +261,20 @@ def test_a_ledger_of_a_later_version_is_not_touched(url: str, clock: SetClock) -
         pass
     execute(url, "UPDATE schema_version SET version = 99")
 
-    with pytest.raises(LedgerUnavailable, match="has version 99, this program knows 3: use the version of the program"):
+    with pytest.raises(
+        LedgerUnavailable,
+        match=f"has version 99, this program knows {tables.SCHEMA_VERSION}: use the version of the program",
+    ):
         open_ledger(url, clock)
-    with pytest.raises(LedgerUnavailable, match="has version 99, this program knows 3"):
+    with pytest.raises(LedgerUnavailable, match=f"has version 99, this program knows {tables.SCHEMA_VERSION}"):
         open_views(url)
     assert rows(url, "SELECT version FROM schema_version") == [(99,)]
 
 
 def test_looking_at_an_old_ledger_changes_nothing_and_says_what_to_do(oldest: str) -> None:
-    with pytest.raises(LedgerUnavailable, match="has version 1, this program reads 3: start the bot once"):
+    with pytest.raises(
+        LedgerUnavailable, match=f"has version 1, this program reads {tables.SCHEMA_VERSION}: start the bot once"
+    ):
         open_views(oldest)
 
     assert rows(oldest, "SELECT version FROM schema_version") == [(1,)]
