@@ -32,6 +32,7 @@ from tests.integration.ledger.looking import execute, rows
 from tests.unit.ledger.builders import DAIVON, NOW, QUANTITY, SetClock, copy_of, signal_of
 
 REPOSITORY = Path(__file__).parents[3]
+NOW_AT = tables.SCHEMA_VERSION
 OPEN = """
 import sys
 from bot.ledger.entry import open_ledger
@@ -263,17 +264,17 @@ def test_a_ledger_of_a_later_version_is_not_touched(url: str, clock: SetClock) -
 
     with pytest.raises(
         LedgerUnavailable,
-        match=f"has version 99, this program knows {tables.SCHEMA_VERSION}: use the version of the program",
+        match=f"this program knows {NOW_AT}: use the version of the program",
     ):
         open_ledger(url, clock)
-    with pytest.raises(LedgerUnavailable, match=f"has version 99, this program knows {tables.SCHEMA_VERSION}"):
+    with pytest.raises(LedgerUnavailable, match=f"has version 99, this program knows {NOW_AT}"):
         open_views(url)
     assert rows(url, "SELECT version FROM schema_version") == [(99,)]
 
 
 def test_looking_at_an_old_ledger_changes_nothing_and_says_what_to_do(oldest: str) -> None:
     with pytest.raises(
-        LedgerUnavailable, match=f"has version 1, this program reads {tables.SCHEMA_VERSION}: start the bot once"
+        LedgerUnavailable, match=f"has version 1, this program reads {NOW_AT}: start the bot once"
     ):
         open_views(oldest)
 
