@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from queue import SimpleQueue
@@ -54,11 +54,16 @@ class UserBroker:
 
 
 class BrokerManager:
-    """Holds every broker of the process. Filled once, before anything trades."""
+    """Holds every broker of the process.
+
+    Safe to use from any thread: what is read is one moment's, and never changes under its reader.
+    """
 
     def __init__(self) -> None:
-        self._masters: dict[AccountId, BaseBroker] = {}
-        self._users: dict[AccountId, UserBroker] = {}
+        # Always replaced, never changed, so that who reads needs no lock.
+        self._masters: Mapping[AccountId, BaseBroker] = {}
+        self._users: Mapping[AccountId, UserBroker] = {}
+        self._changing = threading.Lock()
 
     def add_master(self, broker: BaseBroker) -> None:
         """Take in a master's broker.
@@ -66,9 +71,10 @@ class BrokerManager:
         Raises:
             ValueError: it is a user's, or there is one for its venue.
         """
-        if broker.account_type is not AccountType.MASTER or broker.account in self._masters:
-            raise ValueError(f"{broker.account} cannot be added as a master")
-        self._masters[broker.account] = broker
+        with self._changing:
+            if broker.account_type is not AccountType.MASTER or broker.account in self._masters:
+                raise ValueError(f"{broker.account} cannot be added as a master")
+            self._masters = {**self._masters, broker.account: broker}
 
     def add_user(self, user: UserSettings, broker: BaseBroker) -> None:
         """Take in a user's broker.
@@ -76,9 +82,36 @@ class BrokerManager:
         Raises:
             ValueError: it is a master's, or the account is here already.
         """
-        if broker.account_type is not AccountType.USER or broker.account in self._users:
-            raise ValueError(f"{broker.account} cannot be added as a user")
-        self._users[broker.account] = UserBroker(user, broker)
+        with self._changing:
+            if broker.account_type is not AccountType.USER or broker.account in self._users:
+                raise ValueError(f"{broker.account} cannot be added as a user")
+            self._users = {**self._users, broker.account: UserBroker(user, broker)}
+
+    def replace_user(self, *users: UserSettings) -> None:
+        """Let users be what these entries say from now on, all in one step; their brokers stay.
+
+        Raises:
+            ValueError: one of them is not here; nobody is changed.
+        """
+        with self._changing:
+            missing = [str(user.account) for user in users if user.account not in self._users]
+            if missing:
+                raise ValueError(f"{', '.join(missing)} cannot be changed: not here")
+            changed = {user.account: UserBroker(user, self._users[user.account].broker) for user in users}
+            self._users = {**self._users, **changed}
+
+    def replace_broker(self, user: UserSettings, broker: BaseBroker) -> BaseBroker:
+        """Let another broker speak for a user's account; returns the former one, which the caller has stopped.
+
+        Raises:
+            ValueError: the account is not here.
+        """
+        with self._changing:
+            former = self._users.get(broker.account)
+            if former is None or user.account != broker.account:
+                raise ValueError(f"{broker.account} cannot be changed: not here")
+            self._users = {**self._users, broker.account: UserBroker(user, broker)}
+            return former.broker
 
     @property
     def masters(self) -> list[BaseBroker]:
@@ -101,10 +134,15 @@ class BrokerManager:
 
     def broker(self, account: AccountId) -> BaseBroker | None:
         """The broker of an account."""
-        if account in self._masters:
-            return self._masters[account]
+        master = self._masters.get(account)
+        if master is not None:
+            return master
         entry = self._users.get(account)
         return entry.broker if entry else None
+
+    def user(self, account: AccountId) -> UserBroker | None:
+        """A user and the broker of its account."""
+        return self._users.get(account)
 
     def is_master_connected(self, venue: BrokerType | str) -> bool:
         """Whether the venue's master answers and may be traded."""
@@ -158,9 +196,10 @@ class BrokerManager:
             The accounts whose lane did not end.
         """
         deadline = time.monotonic() + within_s
-        for broker in self.brokers:
+        brokers = self.brokers
+        for broker in brokers:
             broker.stop()
-        return [str(broker.account) for broker in self.brokers if not broker.join(deadline)]
+        return [str(broker.account) for broker in brokers if not broker.join(deadline)]
 
 
 def _connect_all(

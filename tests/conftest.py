@@ -7,7 +7,10 @@ import re
 
 from hypothesis import settings
 
-_OPERATORS_OWN = re.compile(r"(KRAKEN|COINBASE|ALPACA)_|NIJA_|LEDGER_URL$|SYSTEM_DISABLED$|OBSERVE_ONLY$")
+_OPERATORS_OWN = re.compile(
+    r"(KRAKEN|COINBASE|ALPACA|NIJA|WEB|NOTIFY|LOG|METRICS)_|LEDGER_URL$|SYSTEM_DISABLED$|OBSERVE_ONLY$|"
+    r"CREDENTIALS_DIRECTORY$"
+)
 
 # Before any test module is imported: no test may find real keys or the real ledger in the developer's shell.
 for _name in [name for name in os.environ if _OPERATORS_OWN.match(name)]:

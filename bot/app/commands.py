@@ -8,15 +8,20 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from bot.broker_manager import BrokerManager
-from bot.domain.enums import BrokerType
+from bot.copying.kill_switch import KillSwitchGate
+from bot.domain.enums import AccountType, BrokerType
 from bot.domain.errors import LedgerUnavailable
 from bot.domain.ids import AccountId
 from bot.ledger.commands import Command
 from bot.ledger.journal import Ledger
+from bot.ledger.switches import KILL, OBSERVE, Switch, pause_of
 from bot.runtime.service import Service
 
 _log = logging.getLogger("nija.commands")
 _T = TypeVar("_T")
+
+#: Why trading is stopped where nobody said: an emergency brake needs no reason.
+KILLED = "stopped by the operator"
 
 #: Seconds that an account may take to connect again.
 _RESUME_WITHIN_S = 15.0
@@ -98,7 +103,7 @@ def resume_user(manager: BrokerManager, payload: dict[str, Any]) -> tuple[dict[s
     account = AccountId(payload["user_id"], BrokerType(payload["venue"]))
     broker = manager.broker(account)
     if broker is None:
-        return {"error": f"the running bot has no account {account}; look at: python bot.py users"}, True
+        return _unknown(account)
     was, needed = broker.status, broker.paused or not broker.connected
     if needed:
         broker.resume(_RESUME_WITHIN_S)
@@ -110,3 +115,111 @@ def resume_user(manager: BrokerManager, payload: dict[str, Any]) -> tuple[dict[s
         "status": broker.status,
     }
     return result, not broker.connected
+
+
+class OperatorSwitches:
+    """Carries out the commands that set and lift switches; each is obeyed when its result is written.
+
+    All results tell ``was`` and ``now``: the switch before and after, as ``reason``, ``set_by`` and ``set_at`` (unix
+    seconds), or null. Every payload may have ``by``: who asks.
+    """
+
+    def __init__(self, ledger: Ledger, gate: KillSwitchGate, manager: BrokerManager) -> None:
+        self._ledger = ledger
+        self._gate = gate
+        self._manager = manager
+
+    @property
+    def handlers(self) -> dict[str, Handler]:
+        """By the kinds of their commands."""
+        return {
+            "kill": self.kill,
+            "resume": self.resume,
+            "observe": self.observe,
+            "pause_user": self.pause_user,
+            "unpause_user": self.unpause_user,
+        }
+
+    def kill(self, payload: dict[str, Any]) -> Outcome:
+        """``reason``, which may be missing: stop all trading."""
+        return self._done(self._set(KILL, _line_of(payload, "reason") or KILLED, payload))
+
+    def resume(self, payload: dict[str, Any]) -> Outcome:
+        """Lift the kill switch; ``stopped``: why nothing is traded all the same, or null."""
+        result, failed = self._done(self._lift(KILL, payload))
+        return result | {"stopped": self._gate.reason()}, failed
+
+    def observe(self, payload: dict[str, Any]) -> Outcome:
+        """``on``, and to switch it on ``reason``: copies are planned and written down, none is placed."""
+        if not isinstance(payload.get("on"), bool):
+            raise ValueError("observe needs on: true or false")
+        if payload["on"]:
+            return self._done(self._set(OBSERVE, _reason_of(payload), payload))
+        return self._done(self._lift(OBSERVE, payload))
+
+    def pause_user(self, payload: dict[str, Any]) -> Outcome:
+        """``user_id``, ``venue``, ``reason``: no more entries on this account; its exits go on."""
+        account = _account_of(payload)
+        if account.account_type is AccountType.MASTER:
+            raise ValueError(f"{account} is a master, and only users are paused; kill stops everybody")
+        if self._manager.broker(account) is None:
+            return _unknown(account)
+        result = self._set(pause_of(account), _reason_of(payload), payload)
+        return self._done({"account": str(account)} | result)
+
+    def unpause_user(self, payload: dict[str, Any]) -> Outcome:
+        """``user_id``, ``venue``: entries again."""
+        account = _account_of(payload)
+        result = self._lift(pause_of(account), payload)
+        # The pause of a user who is not there any more can be lifted all the same.
+        if result["was"] is None and self._manager.broker(account) is None:
+            return _unknown(account)
+        return self._done({"account": str(account)} | result)
+
+    def _set(self, name: str, reason: str, payload: dict[str, Any]) -> dict[str, Any]:
+        was = self._ledger.set_switch(name, reason, _by(payload))
+        return {"was": _as_json(was), "now": _as_json(self._ledger.switches().get(name))}
+
+    def _lift(self, name: str, payload: dict[str, Any]) -> dict[str, Any]:
+        return {"was": _as_json(self._ledger.lift_switch(name, _by(payload))), "now": None}
+
+    def _done(self, result: dict[str, Any]) -> Outcome:
+        self._gate.refresh()
+        return result, False
+
+
+def _unknown(account: AccountId) -> Outcome:
+    return {"error": f"the running bot has no account {account}; look at: python bot.py users"}, True
+
+
+def _account_of(payload: dict[str, Any]) -> AccountId:
+    user_id, venue = _line_of(payload, "user_id"), _line_of(payload, "venue")
+    if not user_id:
+        raise ValueError("user_id is missing")
+    if venue not in set(BrokerType):
+        raise ValueError(f"there is no venue {venue!r}; there are: {', '.join(BrokerType)}")
+    return AccountId(user_id, BrokerType(venue))
+
+
+def _reason_of(payload: dict[str, Any]) -> str:
+    reason = _line_of(payload, "reason")
+    if not reason:
+        raise ValueError("reason is missing: say why, everyone who asks is told")
+    return reason
+
+
+def _by(payload: dict[str, Any]) -> str:
+    return _line_of(payload, "by") or "a command"
+
+
+def _line_of(payload: dict[str, Any], name: str) -> str:
+    value = payload.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise ValueError(f"{name} must be text, was {value!r}")
+    return " ".join(value.split())
+
+
+def _as_json(switch: Switch | None) -> dict[str, Any] | None:
+    return None if switch is None else {"reason": switch.reason, "set_by": switch.set_by, "set_at": switch.set_at}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from bot.broker_manager import BaseBroker, BrokerManager
 from bot.copy_trade_engine import CopyTradeEngine
+from bot.copying.guards import refuse_entries
 from bot.copying.kill_switch import KillSwitchGate
 from bot.domain.ports import Clock
 from bot.ledger.journal import Ledger
@@ -41,8 +42,8 @@ class LiveState:
 
     def state(self) -> SystemState:
         """How it is now."""
-        masters = [_account(broker, None) for broker in self._manager.masters]
-        users = [_account(entry.broker, entry.user) for entry in self._manager.users]
+        masters = [self._account(broker, None) for broker in self._manager.masters]
+        users = [self._account(entry.broker, entry.user) for entry in self._manager.users]
         return SystemState(
             started_at=self._started_at,
             engine=self._engine_state(),
@@ -58,22 +59,24 @@ class LiveState:
             return EngineState(alive=False, observing=False, heartbeat_age_s=0.0, waiting=waiting)
         return EngineState(engine.alive, engine.observe_only, engine.heartbeat_age_s, waiting)
 
-
-def _account(broker: BaseBroker, user: UserSettings | None) -> AccountState:
-    balances = broker.balances
-    return AccountState(
-        account=broker.account,
-        name=_MASTER_NAME if user is None else user.name or user.user_id,
-        role=broker.account_type,
-        follows=None if user is None else user.master,
-        connected=broker.connected,
-        paused=broker.paused,
-        barred=broker.barred,
-        status=broker.status,
-        entries_stopped="",
-        balance=None if balances is None else balances.trading_balance,
-        equity=None if balances is None else balances.equity,
-        balances_at=None if balances is None else balances.at,
-        waiting_orders=broker.open_orders,
-        lane_alive=not broker.died,
-    )
+    def _account(self, broker: BaseBroker, user: UserSettings | None) -> AccountState:
+        balances = broker.balances
+        enabled = user is None or user.enabled
+        unwanted = refuse_entries(enabled=enabled, pause=self._gate.paused(broker.account))
+        return AccountState(
+            account=broker.account,
+            name=_MASTER_NAME if user is None else user.name or user.user_id,
+            role=broker.account_type,
+            follows=None if user is None else user.master,
+            connected=broker.connected,
+            paused=broker.paused,
+            barred=broker.barred,
+            status=broker.status,
+            entries_stopped="" if unwanted is None else str(unwanted),
+            balance=None if balances is None else balances.trading_balance,
+            equity=None if balances is None else balances.equity,
+            balances_at=None if balances is None else balances.at,
+            waiting_orders=broker.open_orders,
+            lane_alive=not broker.died,
+            nonce_errors=broker.nonce_errors,
+        )

@@ -13,12 +13,15 @@ from functools import partial
 from filelock import FileLock, Timeout
 
 from bot.app.check import LedgerChecks
-from bot.app.commands import CommandDesk, Handler, resume_user
+from bot.app.commands import CommandDesk, Handler, OperatorSwitches, resume_user
 from bot.app.folder import make_data_folder, unusable
-from bot.app.resync import ResyncDesk, ResyncParts, ResyncWatch
+from bot.app.house import HouseParts, OperatorsHouse
+from bot.app.live import LiveState
+from bot.app.live_users import LiveUsers, LiveUsersParts, left_behind
+from bot.app.resync import DriftTeller, ResyncDesk, ResyncParts, ResyncWatch
 from bot.app.trades import MasterTrades
 from bot.app.trading import make_trader
-from bot.app.venues import MarketKeeper, make_brokers
+from bot.app.venues import MarketKeeper, Venues, make_brokers
 from bot.app.watching import make_watches
 from bot.broker_manager import BaseBroker, BrokerManager, BrokerPorts
 from bot.copy_trade_engine import CopyTradeEngine, EngineParts
@@ -29,6 +32,7 @@ from bot.domain.money import MINIMUM_FUNDED_BALANCE
 from bot.ledger.entry import ledger_url
 from bot.ledger.journal import Ledger
 from bot.master_watcher import MasterWatch
+from bot.reporting.events import EventHub
 from bot.reporting.lines import LogAnnouncer
 from bot.reporting.listening import Announcements
 from bot.runtime import crash
@@ -36,6 +40,7 @@ from bot.runtime.clock import MarketClock, SystemClock
 from bot.runtime.service import Service, Ticker, stop_all
 from bot.runtime.supervisor import Supervisor
 from bot.settings.env import Settings
+from bot.settings.redaction import Redactor
 from bot.trade_signal_emitter import TradeSignalEmitter, get_signal_emitter
 
 _log = logging.getLogger("nija.system")
@@ -78,6 +83,10 @@ class CopyTradingSystem(MasterTrades):
         emitter: where masters' signals go; the process's own when None.
         unattended: strategies trade and masters are watched, as the settings say; else it copies what it is told.
         market_clock: the one that candles open and close by; the machine's when None.
+        redactor: masks secrets in what leaves by the page and the audit log; told of keys that come later.
+
+    Raises:
+        SettingsError: a setting of the page or of notifications cannot be used.
     """
 
     def __init__(
@@ -88,13 +97,17 @@ class CopyTradingSystem(MasterTrades):
         *,
         unattended: bool = False,
         market_clock: MarketClock | None = None,
+        redactor: Redactor | None = None,
     ) -> None:
-        super().__init__(BrokerManager(), emitter or get_signal_emitter(), Announcements(LogAnnouncer()))
+        clock = SystemClock()
+        announcer = Announcements(LogAnnouncer())
+        super().__init__(BrokerManager(), emitter or get_signal_emitter(), announcer, EventHub(clock))
         self.settings = settings
         environment = settings.environment
-        clock = SystemClock()
         self.ledger = Ledger(ledger_url(environment.ledger_url, environment.nija_data_dir), clock)
-        self.gate = KillSwitchGate(environment.system_disabled, switches.system_disabled, self.ledger)
+        self.gate = KillSwitchGate(
+            environment.system_disabled, switches.system_disabled, self.ledger, self._is_disabled
+        )
         self._ports = BrokerPorts(self.gate, self.ledger, self.emitter, self.announcer, clock)
         self._lock = FileLock(environment.nija_data_dir / "bot.lock")
         self._parts = EngineParts(
@@ -111,6 +124,10 @@ class CopyTradingSystem(MasterTrades):
         self._unattended = unattended
         self._market_clock = market_clock
         self._engine: CopyTradeEngine | None = None
+        self._supervisor = Supervisor()
+        self._redactor = redactor or Redactor()
+        self._venues = Venues(environment, self._ports)
+        self._house = self._make_house() if unattended else None
         self._traders: Sequence[Service] = ()
         self._services: list[Service] = []
         self._seen: dict[AccountId, object] = {}
@@ -163,7 +180,12 @@ class CopyTradingSystem(MasterTrades):
             _log.error("❌ %s", problem)
         self.ledger.open()
         self.gate.refresh()
-        keepers = make_brokers(self.settings, self.manager, self._ports, self._account_failed)
+        for service in self._house.first if self._house else ():
+            self._launch(service)
+        exits_only, left = left_behind(self.settings, self.ledger.views)
+        for problem in left:
+            _log.warning("⚠️ %s", problem)
+        keepers = make_brokers(self.settings, self.manager, self._ports, self._account_failed, self._venues, exits_only)
         watches, self._traders = self._make_unattended(keepers) if self._unattended else ([], [])
         self._launch(Ticker("kill switch", self.gate.refresh, _SWITCH_POLL_S))
         self.manager.start()
@@ -178,9 +200,10 @@ class CopyTradingSystem(MasterTrades):
         self._launch(Ticker("waiting orders", self._release_waiting, _WAITING_POLL_S))
         self._launch(Ticker("accounts", self._record_accounts, _ACCOUNTS_POLL_S))
         self._launch(Ticker("reconnect", self._reconnect, _RECONNECT_S))
-        looks = ResyncWatch(self.ledger.views, self.manager, self._parts.clock)
+        tell_drift: DriftTeller = self._house.notices.drifted if self._house else lambda *_: None
+        looks = ResyncWatch(self.ledger.views, self.manager, self._parts.clock, tell_drift)
         self._launch(Ticker("re-sync", looks.look, _RESYNC_POLL_S))
-        handlers: dict[str, Handler] = {
+        handlers: dict[str, Handler] = OperatorSwitches(self.ledger, self.gate, self.manager).handlers | {
             "trade": self._trade_command,
             "resume_user": partial(resume_user, self.manager),
             "ledger_check": LedgerChecks(self.manager, self.ledger).go_on,
@@ -189,13 +212,52 @@ class CopyTradingSystem(MasterTrades):
         self._launch(CommandDesk(self.ledger, handlers, _COMMAND_POLL_S))
         for trader in self._traders:
             self._launch(trader)
-        supervisor = Supervisor()
-        supervisor.watch(*self.manager.brokers, *self._services)
-        self._launch(supervisor)
+        for service in self._house.last if self._house else ():
+            self._launch(service)
+        self._supervisor.watch(*self.manager.brokers, *self._services)
+        self._launch(self._supervisor)
+        if self._unattended:
+            self._follow_the_users_files()
         for master in self.manager.masters:
             if master.connected:
                 followers = self.manager.followers_of(master.account)
                 self.announcer.system_ready(master.venue, sum(entry.broker.connected for entry in followers))
+
+    def _follow_the_users_files(self) -> None:
+        live_users = LiveUsers(
+            LiveUsersParts(
+                self.settings,
+                self.manager,
+                self._venues,
+                self.ledger,
+                self.events,
+                self._supervisor.watch,
+                self._launch,
+                self._redactor.register,
+            )
+        )
+        self._launch(live_users)
+        self._supervisor.watch(live_users)
+
+    def _make_house(self) -> OperatorsHouse:
+        clock = self._parts.clock
+        live = LiveState(
+            self.manager, self.gate, self.ledger, self.emitter, self._supervisor, lambda: self._engine, clock
+        )
+        return OperatorsHouse(
+            HouseParts(
+                settings=self.settings,
+                ledger=self.ledger,
+                manager=self.manager,
+                live=live,
+                events=self.events,
+                announcer=self.announcer,
+                clock=clock,
+                max_user_risk=self._parts.max_user_risk,
+                left_out=lambda: self._left_out,
+                redact=self._redactor.redact,
+            )
+        )
 
     def _make_unattended(self, keepers: Sequence[MarketKeeper]) -> tuple[list[MasterWatch], Sequence[Service]]:
         environment, clock = self.settings.environment, self._ports.clock
@@ -221,10 +283,15 @@ class CopyTradingSystem(MasterTrades):
             correct=self.engine.correct,
             price_of=lambda broker, symbol, side: broker.market_price(symbol, side, _PRICE_WITHIN_S),
             stopped=self.gate.reason,
-            observe_only=environment.observe_only,
+            observe_only=lambda: self.engine.observe_only,
+            entries_stopped=self.gate.refuse_entries,
             max_user_risk=self._parts.max_user_risk,
             deadline_s=environment.order_deadline_s,
         )
+
+    def _is_disabled(self, account: AccountId) -> bool:
+        entry = self.manager.user(account)
+        return entry is not None and not entry.user.enabled
 
     def _launch(self, service: Service) -> None:
         service.start()
@@ -280,9 +347,13 @@ class CopyTradingSystem(MasterTrades):
             What did not end in time.
         """
         deadline = time.monotonic() + within_s
+        if self._house is not None:
+            self._house.stopping()
         stuck = stop_all(reversed(self._services), within_s * 0.4)
         self._services.clear()
         stuck += self.manager.stop(max(0.5, (deadline - time.monotonic()) * 0.6))
+        if self._house is not None:
+            self._house.finish(max(0.5, (deadline - time.monotonic()) * 0.5))
         self.ledger.close(max(0.5, deadline - time.monotonic()))
         self._lock.release()
         if stuck:

@@ -13,10 +13,12 @@ from bot.app.report import MasterTradeReport, report_as_json
 from bot.broker_manager import BrokerManager
 from bot.copy_trade_engine import CopyTradeEngine
 from bot.domain.enums import BrokerType, Side, SizeType
+from bot.domain.events import EventKind
 from bot.domain.ids import AccountId, signal_id_of
 from bot.domain.orders import OrderResult, rejected
 from bot.domain.signals import CopyTradeResult, TradeSignal
-from bot.reporting.listening import AnnouncementListener
+from bot.reporting.events import EventHub
+from bot.reporting.listening import Announcements
 from bot.trade_signal_emitter import TradeSignalEmitter
 
 _log = logging.getLogger("nija.system")
@@ -30,8 +32,10 @@ _BALANCES_WITHIN_S = 2.0
 class MasterTrades(ABC):
     """Places masters' orders and waits for the copies; :class:`bot.app.system.CopyTradingSystem` adds the rest."""
 
-    def __init__(self, manager: BrokerManager, emitter: TradeSignalEmitter, announcer: AnnouncementListener) -> None:
-        self.manager, self.emitter, self.announcer = manager, emitter, announcer
+    def __init__(
+        self, manager: BrokerManager, emitter: TradeSignalEmitter, announcer: Announcements, events: EventHub
+    ) -> None:
+        self.manager, self.emitter, self.announcer, self.events = manager, emitter, announcer, events
         self._left_out: dict[AccountId, str] = {}
 
     @property
@@ -73,6 +77,9 @@ class MasterTrades(ABC):
         if result.order_id is None:
             what = "it is NOT KNOWN whether the order was placed" if result.sent_blindly else "the order was not placed"
             _log.error("❌ MASTER %s: %s: %s", str(venue).upper(), what, result.reason)
+            if result.sent_blindly:
+                text = f"{symbol}: {what}: {result.reason}"
+                self.events.tell(EventKind.UNKNOWN_OUTCOME, text, account=master.account, serious=True)
             return lambda: MasterTradeReport(result)
         self.announcer.master_confirmed(result)
         return lambda: self._report_of(result)

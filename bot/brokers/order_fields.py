@@ -9,6 +9,10 @@ from typing import Any
 from bot.domain.enums import Side
 from bot.domain.errors import InvalidAmount, VenueUnclear
 from bot.domain.ids import ClientOrderId
+from bot.domain.instruments import Instrument
+
+#: The price may move a little until the venue looks at an order of the smallest value.
+_ROOM = Decimal("1.05")
 
 
 def side_of(text: str, order_id: str) -> Side:
@@ -39,3 +43,10 @@ def symbol_of(spelling: str, canonical: Callable[[str], str]) -> str:
 def average_price_of(said: Decimal, executed: Decimal, cost: Decimal) -> Decimal:
     """The average price as the venue said it, or else of the sums."""
     return said if said > 0 or not executed else cost / executed
+
+
+def smallest_size(instrument: Instrument, price: Decimal) -> Decimal:
+    """The smallest buy, in base, that the venue surely takes at about this price (quote)."""
+    wanted = max(instrument.minimum_size, instrument.minimum_cost * _ROOM / price, instrument.lot_step)
+    size = instrument.floor_size(wanted)
+    return size if size >= wanted else size + instrument.lot_step

@@ -14,7 +14,8 @@ from bot.cli.ending import BAD_SETTINGS, DONE, FAILED, IN_USE, INTERRUPTED, UNCL
 from bot.domain.enums import BrokerType
 from bot.domain.errors import SettingsError
 from bot.ledger.entry import password_of
-from bot.reporting.log import LogSetup, configure_logging
+from bot.reporting.log import LogFile, LogSetup, configure_logging
+from bot.reporting.notify.urls import secret_parts
 from bot.settings.env import Settings, load_settings
 from bot.settings.redaction import Redactor
 
@@ -78,12 +79,18 @@ def settings_with_log(settings: Settings | None = None, level: str | None = None
     """
     settings = settings or load_settings()
     redactor = Redactor()
-    for account in settings.accounts:
+    for account in (*settings.accounts, *settings.resting):
         redactor.register(account.credentials.api_key.get_secret_value())
         redactor.register(account.credentials.api_secret.get_secret_value())
-    if password := password_of(settings.environment.ledger_url):
+    environment = settings.environment
+    if password := password_of(environment.ledger_url):
         redactor.register(password)
-    return settings, configure_logging(redactor, level or settings.environment.log_level)
+    for secret in (environment.metrics_token, *secret_parts(environment.notify_urls)):
+        if secret:
+            redactor.register(secret)
+    file = environment.log_file and LogFile(environment.log_file, environment.log_file_mb, environment.log_files)
+    json_lines = environment.log_format == "json"
+    return settings, configure_logging(redactor, level or environment.log_level, json_lines, file=file or None)
 
 
 class ConnectBar:

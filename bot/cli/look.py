@@ -27,7 +27,7 @@ Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Ho
 
 def status(as_json: Json = False) -> None:
     """Does the bot run, is trading stopped, who is connected, what was copied. Exit code 1 when no bot runs."""
-    settings = load_settings()
+    settings = load_settings(keys=False)
     running = bot_is_running(settings)
     with views_of(settings) as views:
         switch, counts, accounts = views.kill_switch(), views.counts(), views.accounts()
@@ -59,7 +59,7 @@ def status(as_json: Json = False) -> None:
 
 def signals(limit: Limit = 20, as_json: Json = False) -> None:
     """The latest trades of the masters."""
-    with views_of(load_settings()) as views:
+    with views_of(load_settings(keys=False)) as views:
         found = views.recent_signals(limit)
     if as_json:
         print_json([_signal_json(row) for row in found])
@@ -90,7 +90,7 @@ def copies(
     as_json: Json = False,
 ) -> None:
     """The latest copies, every one with its order or the reason why there is none."""
-    with views_of(load_settings()) as views:
+    with views_of(load_settings(keys=False)) as views:
         found = views.recent_copies(limit, user, state)
     if as_json:
         print_json([_copy_json(row) for row in found])

@@ -23,7 +23,26 @@ def make_app() -> typer.Typer:
     # Here, because it takes longer than it takes somebody to press Ctrl-C.
     import typer
 
-    from bot.cli import bench, control, demo, ledger, look, paper_trading, resync, run, simulate, trade, users
+    from bot.cli import (
+        audit,
+        bench,
+        control,
+        demo,
+        health,
+        ledger,
+        look,
+        notify,
+        paper_trading,
+        pausing,
+        resync,
+        run,
+        simulate,
+        trade,
+        users,
+        vault,
+        verify,
+        web,
+    )
 
     app = typer.Typer(
         help=_HELP,
@@ -39,14 +58,23 @@ def make_app() -> typer.Typer:
     app.command("paper")(paper_trading.paper)
     app.command("trade")(trade.trade)
     app.command("simulate", epilog=simulate.EPILOG)(simulate.simulate_command)
+    app.command("verify", epilog=verify.EPILOG)(verify.verify)
     app.command("status")(look.status)
+    app.command("health")(health.health)
     app.command("signals")(look.signals)
     app.command("copies")(look.copies)
     app.command("resync")(resync.resync)
     app.command("kill")(control.kill)
     app.command("resume")(control.resume)
+    app.command("observe")(pausing.observe)
+    users.app.command("pause")(pausing.pause)
+    users.app.command("unpause")(pausing.unpause)
     app.add_typer(users.app, name="users")
     app.add_typer(ledger.app, name="ledger", help="Back up, export and check the ledger.")
+    app.add_typer(web.app, name="web", help="The page: a new password.")
+    app.add_typer(notify.app, name="notify", help="What the bot tells by itself, and where; send a test message.")
+    app.add_typer(vault.app, name="vault", help="Keys in an encrypted file instead of .env.")
+    app.add_typer(audit.app, name="audit", help="What was done, by whom, and whether the record is whole.")
     app.add_typer(bench.app, name="bench", help="Measure, and print the table that was measured.")
     return app
 

@@ -118,6 +118,7 @@ def variables_for(
         # Only what is asked for trades here.
         "STRATEGY": "off",
         "WATCH_MASTER": "false",
+        "WEB_PORT": "0",
     }
     for master in masters:
         # Kraken's master has an older name too; this one wins over it.

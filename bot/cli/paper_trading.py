@@ -81,6 +81,9 @@ def paper(
     minutes: Annotated[
         float, typer.Option(min=0, help="Stop by itself after so many minutes; 0 runs until Ctrl-C.")
     ] = 0.0,
+    web_port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Where the page is: http://127.0.0.1:8787; 0 for no page.")
+    ] = 0,
     data: Annotated[
         Path | None, typer.Option(file_okay=False, help="Keep the ledger there; a temporary folder where not given.")
     ] = None,
@@ -110,6 +113,7 @@ def paper(
                 "STRATEGY_SETTINGS": strategy_settings,
                 "WATCH_MASTER": "true",
                 "NIJA_DATA_DIR": str((data or Path(folder)) / "data"),
+                "WEB_PORT": str(web_port),
             }
             found = _run(scene, _variables(scene, users, master_usd) | wanted, asked, minutes, by_hand, verbose)
     if found:
@@ -180,7 +184,9 @@ def _run(
     settings, log = settings_with_log(load_settings(variables, dotenv=None), level="INFO" if verbose else "ERROR")
     market = scene.exchange.control("GET", "/market-time")
     clock = FastClock(SystemClock(), float(market["started_at"]), float(market["speed"]))
-    system = CopyTradingSystem(settings, front_door_switches(), unattended=True, market_clock=clock)
+    system = CopyTradingSystem(
+        settings, front_door_switches(), unattended=True, market_clock=clock, redactor=log.redactor
+    )
     hand = _Hand(scene, by_hand)
     try:
         with ConnectBar() as progress:

@@ -14,6 +14,7 @@ from bot.cli.common import BAD_SETTINGS, FAILED, INTERRUPTED, ConnectBar, compla
 from bot.cli.ending import end_process, when_asked_to_end
 from bot.kraken_copy_trading import front_door_switches
 from bot.reporting.log import LogSetup
+from bot.runtime.dumps import refuse_core_dumps
 from bot.settings.env import Settings
 
 _log = logging.getLogger("nija")
@@ -37,9 +38,10 @@ def run() -> None:
     The masters trade by the strategy of STRATEGY (off: not by themselves), and what they trade by hand is copied too
     (WATCH_MASTER).
     """
+    refuse_core_dumps()
     settings, log = settings_with_log()
     _refuse_nothing_to_do(settings)
-    system = CopyTradingSystem(settings, front_door_switches(), unattended=True)
+    system = CopyTradingSystem(settings, front_door_switches(), unattended=True, redactor=log.redactor)
     # Not an Event: it has a lock, and a signal in the middle of its ``wait`` would wait for itself.
     asked: SimpleQueue[None] = SimpleQueue()
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from bot.broker_manager import UserBroker
+from bot.copy_trade_engine.foretold import EXPECT_WITHIN_S, Conditions, ForetoldFlight
 from bot.copy_trade_engine.parts import EngineParts
 from bot.copying.coins import CopiedCoins
 from bot.copying.flight import Flight
@@ -17,19 +18,18 @@ from bot.copying.plan import PlanRules, order_of, plan_copies
 from bot.copying.records import EngineCounters, RunRecords
 from bot.copying.resync import Correction
 from bot.copying.run import SignalRun
-from bot.domain.enums import OrderState
+from bot.domain.enums import OrderState, Side
 from bot.domain.errors import LedgerUnavailable
 from bot.domain.ids import AccountId, SignalId
 from bot.domain.orders import Refused
 from bot.domain.signals import CopyTradeResult, PlannedCopy, TradeSignal
+from bot.ledger.outcomes import code_of
 from bot.runtime import crash
 from bot.runtime.service import Service
 from bot.trade_signal_emitter import ExpectedSignal
 
 _log = logging.getLogger("nija.engine")
 
-#: How long orders stay signed for a signal that was foretold: a master's venue mostly answers within this time.
-_EXPECT_WITHIN_S = 1.0
 #: Pause before a plan is tried again that the ledger did not take.
 _LEDGER_PAUSE_S = 1.0
 #: Seconds that new signals wait for the orders of an earlier process to be known.
@@ -42,25 +42,23 @@ class CopyTradeEngine(Service):
 
     Args:
         parts: what it works with.
-        observe_only: write what would be done, place nothing.
+        observe_only: write what would be done, place nothing, whatever the operator's switch says.
     """
 
     def __init__(self, parts: EngineParts, observe_only: bool = False) -> None:
         super().__init__("copy engine")
-        self.observe_only = observe_only
+        self._observe_always = observe_only
         self._parts = parts
         self._coins = CopiedCoins(parts.ledger.copied_coins())
         self._second_sender = ThreadPoolExecutor(1, thread_name_prefix="second sender")
         self._recovered = False
-        self._expected: Flight | None = None
-        self._expected_until_ns = 0
-        self._expected_after = 0
         self._rotation = 0
         self._beat_ns = parts.clock.monotonic_ns()
         # When the master last made an order that sold a symbol.
         self._sold_ns: dict[tuple[AccountId, str], int] = {}
         self._records = RunRecords(parts.clock)
         self._later = LaterOrders(self._later_parts())
+        self._foretold = ForetoldFlight(lambda: self._later.launched, parts.clock.monotonic_ns)
 
     def _later_parts(self) -> LaterParts:
         parts = self._parts
@@ -70,13 +68,19 @@ class CopyTradeEngine(Service):
             coins=self._coins,
             clock=parts.clock,
             max_signal_age_s=parts.max_signal_age_s,
-            stopped=lambda: "observe mode" if self.observe_only else parts.gate.reason(),
+            gate=parts.gate,
+            observing=lambda: self.observe_only,
             second_sender=self._second_sender,
             emit=parts.emitter.emit,
             answered=self._copy_answered,
             taken_up=lambda run: self._records.add(run, is_new=False),
             done=self._run_done,
         )
+
+    @property
+    def observe_only(self) -> bool:
+        """Whether copies are only written down now: by the environment, or by the operator's switch."""
+        return self._observe_always or self._parts.gate.observing is not None
 
     def start(self) -> None:
         """Begin to take signals."""
@@ -95,9 +99,9 @@ class CopyTradeEngine(Service):
                 self._recover_first()
             while not self._stop.is_set():
                 self._beat()
-                self._handle(self._parts.emitter.get_signal(timeout=_EXPECT_WITHIN_S))
+                self._handle(self._parts.emitter.get_signal(timeout=EXPECT_WITHIN_S))
         finally:
-            self._drop_expected()
+            self._foretold.drop()
             if self._stop.is_set():
                 self._second_sender.shutdown()
 
@@ -114,7 +118,7 @@ class CopyTradeEngine(Service):
             if isinstance(item, TradeSignal):
                 self.copy(item)
                 return
-            self._drop_expected()
+            self._foretold.drop()
             if item is not None and item.signal is not None:
                 self._make_ready(item.signal)
         except Exception:
@@ -210,10 +214,15 @@ class CopyTradeEngine(Service):
             _log.warning("nobody follows %s; the signal is recorded without copies", signal.master_account)
         return run
 
-    def _new_flight(self, signal: TradeSignal) -> Flight:
+    def _conditions(self) -> Conditions:
+        parts = self._parts
+        switches = parts.gate.now()
+        return Conditions(switches, self._observe_always or switches.observing is not None, parts.manager.users)
+
+    def _new_flight(self, signal: TradeSignal, conditions: Conditions) -> Flight:
         parts = self._parts
         followers = self._rotated(parts.manager.followers_of(signal.master_account))
-        plan = plan_copies(signal, followers, self._coins, self._rules(signal), self._so_far(signal))
+        plan = plan_copies(signal, followers, self._coins, self._rules(signal, conditions), self._so_far(signal))
         run = self._later.run_of(signal, plan)
         return Flight(plan, run, parts.manager, self._coins, self._second_sender)
 
@@ -223,72 +232,46 @@ class CopyTradeEngine(Service):
         return OrderSoFar(self._parts.ledger.copies_of_order(signal.master_account, signal.order_id))
 
     def _make_ready(self, signal: TradeSignal) -> None:
-        if self._parts.gate.reason() is None and not self.observe_only:
-            self._expected_after = self._later.launched
-            self._expected = self._new_flight(signal)
-            self._expected_until_ns = self._parts.clock.monotonic_ns() + int(_EXPECT_WITHIN_S * 1e9)
-            self._expected.prepare()
-
-    def _drop_expected(self) -> None:
-        flight, self._expected = self._expected, None
-        if flight is not None:
-            flight.take_back()
-
-    def _take_expected(self, signal: TradeSignal) -> Flight | None:
-        flight = self._expected
-        if flight is None:
-            return None
-        foretold = flight.run.signal
-        same = (signal.signal_id, signal.price, signal.size, signal.master_balance, signal.position_before) == (
-            foretold.signal_id,
-            foretold.price,
-            foretold.size,
-            foretold.master_balance,
-            foretold.position_before,
-        )
-        # An entry that left meanwhile is not in what an exit was planned with.
-        same = same and self._expected_after == self._later.launched
-        late = self._parts.clock.monotonic_ns() > self._expected_until_ns
-        if not same or late or self._parts.gate.reason() is not None:
-            self._drop_expected()
-            return None
-        self._expected = None
-        flight.run.signal = signal
-        return flight
+        conditions = self._conditions()
+        if conditions.switches.stopped is None and not conditions.observe_only:
+            self._foretold.make_ready(lambda: self._new_flight(signal, conditions), conditions)
 
     def _commit_and_send(self, signal: TradeSignal) -> Flight | None:
-        flight = self._take_expected(signal)
+        conditions = self._conditions()
+        flight = self._foretold.take(signal, conditions)
         while True:
             self._beat()
             try:
-                flight = flight or self._new_flight(signal)
-                if self._try_to_send(flight):
+                flight = flight or self._new_flight(signal, conditions)
+                if self._try_to_send(flight, conditions):
                     return flight
             except LedgerUnavailable as error:
                 self._parts.announcer.plan_not_committed(signal, str(error))
                 if self._stop.wait(_LEDGER_PAUSE_S):
                     return None
-                flight = None
+                flight, conditions = None, self._conditions()
                 continue
             _log.warning("signal %s is not copied: it was before, or its order stands elsewhere", signal.signal_id)
             self._records.known_before(signal.signal_id)
             return None
 
-    def _try_to_send(self, flight: Flight) -> bool:
+    def _try_to_send(self, flight: Flight, conditions: Conditions) -> bool:
         recorded = False
         try:
-            committed = self._parts.ledger.begin_plan(flight.run.signal, flight.plan, self.observe_only)
+            committed = self._parts.ledger.begin_plan(flight.run.signal, flight.plan, conditions.observe_only)
             if not flight.prepared:
                 # Signed while the disk is waited for; nothing leaves before the plan is committed.
                 flight.prepare()
             recorded = committed.result()
         finally:
-            if recorded:
-                crash.reached("plan committed")
-                flight.send()
-                flight.run.begin()
-            else:
+            if not recorded:
                 flight.take_back()
+            else:
+                crash.reached("plan committed")
+                # A switch may have been set while the commit was waited for, which can take seconds.
+                if self._conditions() == conditions or not self._later.hold_barred(flight):
+                    flight.send()
+                flight.run.begin()
         return recorded
 
     def _rotated(self, followers: list[UserBroker]) -> list[Follower]:
@@ -312,17 +295,18 @@ class CopyTradeEngine(Service):
             return True  # an entry may be dropped
         return bool(exits)
 
-    def _rules(self, signal: TradeSignal) -> PlanRules:
+    def _rules(self, signal: TradeSignal, conditions: Conditions) -> PlanRules:
         parts = self._parts
         now = parts.clock.time()
         return PlanRules(
-            stopped=parts.gate.reason(),
-            observe_only=self.observe_only,
+            stopped=conditions.switches.stopped,
+            observe_only=conditions.observe_only,
             max_user_risk=parts.max_user_risk(),
             now=now,
             max_signal_age_s=parts.max_signal_age_s,
             deadline=now + parts.deadline_s,
             sold_since=self._overtaken(signal),
+            pauses=conditions.switches.pauses,
         )
 
     # -- what became of it ---------------------------------------------------------------------------------------
@@ -349,7 +333,11 @@ class CopyTradeEngine(Service):
         self._parts.announcer.not_copying(copy)
 
     def _copy_answered(self, result: CopyTradeResult) -> None:
-        self._records.answered(result)
+        if result.state is OrderState.SKIPPED and result.side is Side.BUY:
+            # It waited, and the operator wants no entries of this account any more.
+            self._records.skipped(code_of(result.reason))
+        else:
+            self._records.answered(result)
         self._parts.announcer.copy_ended(result)
 
     def _run_done(self, run: SignalRun) -> None:

@@ -12,12 +12,16 @@ from bot.domain.instruments import Instrument
 from bot.domain.money import MINIMUM_FUNDED_BALANCE, usd
 from bot.domain.orders import AccountBalances, Refused
 from bot.domain.signals import TradeSignal
+from bot.ledger.switches import Switch
 from bot.settings.users import UserSettings
 
 #: Refusals that an exit waits out; everything else about an exit is decided by its size.
 NOT_NOW = frozenset({"account not connected", "kill switch", "account paused", "signal asked for first"})
 #: Refusals that an entry waits out for as long as its signal is fresh.
 NOT_YET = frozenset({"account paused", "symbol in doubt"})
+
+#: An account whose entry in its users file says ``"enabled": false``.
+DISABLED = Refused("disabled in its users file")
 
 
 class FollowerBroker(Protocol):
@@ -48,6 +52,13 @@ class Follower:
 
     user: UserSettings
     broker: FollowerBroker
+
+
+def refuse_entries(*, enabled: bool, pause: Switch | None) -> Refused | None:
+    """The operator wants no entries on an account. What was bought is sold all the same."""
+    if not enabled:
+        return DISABLED
+    return None if pause is None else Refused("paused by the operator", pause.reason)
 
 
 def refuse_now(follower: Follower, stopped: str | None) -> Refused | None:

@@ -12,7 +12,9 @@ from bot.broker_manager import BaseBroker, BrokerManager
 from bot.copying.coins import CopiedCoins
 from bot.copying.drift import Drift
 from bot.copying.flight import Flight
+from bot.copying.kill_switch import KillSwitchGate
 from bot.copying.legs import FurtherLegs
+from bot.copying.plan import order_of
 from bot.copying.recovery import Recovery, RecoveryParts
 from bot.copying.resync import Correction, Corrections, SendingParts
 from bot.copying.run import RunHearers, SignalRun
@@ -22,6 +24,7 @@ from bot.domain.errors import LedgerUnavailable
 from bot.domain.ids import AccountId, client_order_id_of
 from bot.domain.instruments import Instrument
 from bot.domain.orders import MarketOrder, OrderReport, Refused, is_master
+from bot.domain.outcomes import Rejected
 from bot.domain.ports import Clock
 from bot.domain.signals import CopyTradeResult, PlannedCopy, TradeSignal
 from bot.ledger.journal import Ledger
@@ -37,7 +40,8 @@ class LaterParts:
     """What they need.
 
     Attributes:
-        stopped: why nothing may be traded now; None when it may.
+        gate: what the operator and the environment keep from trading.
+        observing: whether copies are only written down now.
         second_sender: one more thread to send from.
         emit: takes the signals of master orders that never became one.
         answered: told of each copy's result.
@@ -50,7 +54,8 @@ class LaterParts:
     coins: CopiedCoins
     clock: Clock
     max_signal_age_s: float
-    stopped: Callable[[], str | None]
+    gate: KillSwitchGate
+    observing: Callable[[], bool]
     second_sender: Executor
     emit: Callable[[TradeSignal], object]
     answered: Callable[[CopyTradeResult], None]
@@ -125,7 +130,39 @@ class LaterOrders:
         Raises:
             LedgerUnavailable: nothing was committed, and nothing was sent.
         """
-        return self._corrections.send(decide)
+        return self._corrections.send(lambda: self._unless_barred(decide()))
+
+    def hold_barred(self, flight: Flight) -> bool:
+        """Take back a committed flight that the operator does not want any more; its orders wait until they may leave.
+
+        Returns:
+            False when every order of it may leave: nothing was done.
+        """
+        planned = [(copy, order_of(copy, flight.run.signal)) for copy in flight.plan]
+        orders = [one for copy, one in planned if one is not None and copy.state is OrderState.SUBMITTING]
+        reasons = {one.client_order_id: self._barred(one) for one in orders}
+        if not any(reasons.values()):
+            return False
+        flight.take_back()
+        for order in orders:
+            barred = reasons[order.client_order_id]
+            why = Rejected(f"waiting: {barred}" if barred else "waiting for its turn", sent=False, not_now=True)
+            self._parts.ledger.answered(order, why, OrderState.PLANNED)
+            flight.run.answered(order, why, OrderState.PLANNED, self._parts.clock.monotonic_ns())
+            flight.run.settled(order, None, OrderState.PLANNED)
+        return True
+
+    def _barred(self, order: MarketOrder) -> Refused | None:
+        if self._parts.observing():
+            return Refused("observe mode", "nothing is traded")
+        return self._parts.gate.check(order.account, order.symbol, order.side)
+
+    def _unless_barred(self, decided: Correction | Refused) -> Correction | Refused:
+        refused = self._barred(decided.order) if isinstance(decided, Correction) else None
+        return refused or decided
+
+    def _stopped(self) -> str | None:
+        return "observe mode" if self._parts.observing() else self._parts.gate.reason()
 
     @property
     def launched(self) -> int:
@@ -156,7 +193,8 @@ class LaterOrders:
             coins=parts.coins,
             clock=parts.clock,
             broker_of=parts.manager.broker,
-            stopped=parts.stopped,
+            stopped=self._stopped,
+            entries_stopped=parts.gate.refuse_entries,
             launch=self._launch,
             sold_since=self._sold_since,
             max_signal_age_s=parts.max_signal_age_s,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from bot.copying.coins import CopiedCoins
@@ -13,6 +13,7 @@ from bot.copying.guards import (
     Follower,
     refuse_age,
     refuse_balance,
+    refuse_entries,
     refuse_instrument,
     refuse_now,
     refuse_symbol,
@@ -20,11 +21,12 @@ from bot.copying.guards import (
 )
 from bot.copying.parts import OrderSoFar
 from bot.domain.enums import OrderState
-from bot.domain.ids import client_order_id_of
+from bot.domain.ids import AccountId, client_order_id_of
 from bot.domain.instruments import Instrument, split_symbol
 from bot.domain.money import DOLLARS, ZERO
 from bot.domain.orders import MarketOrder, Refused, Sized
 from bot.domain.signals import PlannedCopy, TradeSignal
+from bot.ledger.switches import Switch
 from bot.position_sizer import EarlierParts, EntryLimits, calculate_user_exit_size, calculate_user_position_size
 
 
@@ -40,6 +42,7 @@ class PlanRules:
         max_signal_age_s: older entries expire.
         deadline: unix seconds after which an order of this plan must not match any more.
         sold_since: the master has sold the symbol since it made the order of this entry.
+        pauses: accounts that the operator wants no entries on.
     """
 
     stopped: str | None
@@ -49,6 +52,7 @@ class PlanRules:
     max_signal_age_s: float
     deadline: float
     sold_since: bool = False
+    pauses: Mapping[AccountId, Switch] = field(default_factory=dict)
 
 
 def plan_copies(
@@ -133,8 +137,10 @@ def _entry(
     rules: PlanRules,
     earlier: EarlierParts | None,
 ) -> Sized | Refused:
+    pause = rules.pauses.get(follower.broker.account) if rules.pauses else None
     refused = (
         refuse_now(follower, rules.stopped)
+        or refuse_entries(enabled=follower.user.enabled, pause=pause)
         or refuse_symbol(follower, signal.symbol, instrument.symbol)
         or refuse_balance(balance)
         or refuse_instrument(instrument)

@@ -15,7 +15,7 @@ from bot.copying.run import SignalRun
 from bot.domain.enums import OrderState, Side
 from bot.domain.errors import IllegalTransition, LedgerUnavailable
 from bot.domain.ids import AccountId
-from bot.domain.orders import MarketOrder
+from bot.domain.orders import MarketOrder, Refused
 from bot.domain.outcomes import Rejected
 from bot.domain.ports import Clock
 from bot.domain.signals import TradeSignal
@@ -64,6 +64,7 @@ class WaitingParts:
     Attributes:
         broker_of: an account's broker, or None.
         stopped: why nothing may be traded now; None when it may.
+        entries_stopped: why an account gets no entries any more; None when it gets them.
         launch: sends an order whose intent is committed.
         sold_since: whether an exit of the same coins was recorded after a signal.
     """
@@ -73,6 +74,7 @@ class WaitingParts:
     clock: Clock
     broker_of: Callable[[AccountId], AccountBroker | None]
     stopped: Callable[[], str | None]
+    entries_stopped: Callable[[AccountId], Refused | None]
     launch: Callable[[MarketOrder, SignalRun], None]
     sold_since: Callable[[TradeSignal], bool]
     max_signal_age_s: float
@@ -152,6 +154,10 @@ class WaitingOrders:
     def _try(self, one: WaitingOrder) -> bool:
         parts, order, signal = self._parts, one.order, one.run.signal
         is_entry = order.side is Side.BUY
+        unwanted = parts.entries_stopped(order.account) if is_entry else None
+        if unwanted is not None:
+            self._end(one, str(unwanted), OrderState.SKIPPED)
+            return False
         now_ns = parts.clock.monotonic_ns()
         age = max(parts.clock.time() - signal.timestamp, (now_ns - one.since_ns) / 1e9)
         if is_entry and age > parts.max_signal_age_s:
@@ -200,9 +206,9 @@ class WaitingOrders:
         parts.launch(order, one.run)
         return True
 
-    def _end(self, one: WaitingOrder, reason: str) -> None:
+    def _end(self, one: WaitingOrder, reason: str, never_sent: OrderState = OrderState.EXPIRED) -> None:
         self._forget(one)
-        state = OrderState.EXPIRED if one.before is None else OrderState.FAILED
+        state = never_sent if one.before is None else OrderState.FAILED
         named = one.before or one.order
         self._parts.coins.close(one.order, None)
         self._parts.ledger.answered(named, Rejected(reason, sent=False), state)

@@ -74,10 +74,12 @@ class IndependentBrokerTrader:
                 at_once=False,
             )
             for entry in self._manager.users
-            if entry.user.independent and entry.broker.account.venue in self._feeds
+            if entry.user.independent and entry.user.enabled and entry.broker.account.venue in self._feeds
         ]
 
     def _copies(self, entry: UserBroker) -> bool:
+        # As its file says now.
+        entry = self._manager.user(entry.broker.account) or entry
         master = None if entry.user.master is None else self._manager.broker(entry.user.master)
         return master is not None and master.connected
 

@@ -26,7 +26,7 @@ from bot.ledger.entries import AccountSeen, Answered, Resized, Settled, note_of_
 from bot.ledger.outcomes import apply_entries
 from bot.ledger.plans import write_attempt, write_intent, write_one_more, write_plan
 from bot.ledger.rows import OwnPosition
-from bot.ledger.switches import KillSwitch, lift_switch, read_switch, set_switch
+from bot.ledger.switches import KILL, KillSwitch, Switch, lift_switch, read_switch, read_switches, set_switch
 from bot.ledger.tables import schema_version
 from bot.ledger.unsent import UnsentWrites
 from bot.ledger.views import Views
@@ -34,7 +34,7 @@ from bot.ledger.watching import WatchingLedger
 from bot.ledger.writer import Writer
 from bot.runtime.service import Ticker
 
-__all__ = ["Command", "KillSwitch", "Ledger"]
+__all__ = ["Command", "KillSwitch", "Ledger", "Switch"]
 
 _log = logging.getLogger("nija.ledger")
 _T = TypeVar("_T")
@@ -260,15 +260,49 @@ class Ledger(WatchingLedger):
         self._await_fills()
         return self.views.positions_of(account)
 
+    def set_switch(self, name: str, reason: str, by: str) -> Switch | None:
+        """Set a switch (:mod:`bot.ledger.switches`) for every process on this ledger; the latest reason stands.
+
+        Returns:
+            What it was before; None when it was not set.
+
+        Raises:
+            LedgerUnavailable: it is not set.
+        """
+        at = self._clock.time()
+        was = self._writer.run(lambda connection: set_switch(connection, name, reason, by, at))
+        _log.warning("%s switch set by %s: %s", name, by, reason)
+        return was
+
+    def lift_switch(self, name: str, by: str) -> Switch | None:
+        """Lift a switch; lifting one that is not set does nothing.
+
+        Returns:
+            What it was before; None when it was not set.
+
+        Raises:
+            LedgerUnavailable: it is still set.
+        """
+        was = self._writer.run(lambda connection: lift_switch(connection, name))
+        if was is not None:
+            _log.warning("%s switch lifted by %s", name, by)
+        return was
+
+    def switches(self) -> dict[str, Switch]:
+        """Every switch that is set now, by its name, whoever set it; cheap enough to ask often.
+
+        Raises:
+            LedgerUnavailable: not known; what was known before stands.
+        """
+        return self._look(read_switches)
+
     def set_kill_switch(self, reason: str, by: str) -> None:
         """Stop all trading, here and in every process on this ledger; the latest reason stands.
 
         Raises:
             LedgerUnavailable: it is not set.
         """
-        at = self._clock.time()
-        self._writer.run(lambda connection: set_switch(connection, reason, by, at))
-        _log.warning("kill switch set by %s: %s", by, reason)
+        self.set_switch(KILL, reason, by)
 
     def lift_kill_switch(self, by: str) -> None:
         """Allow trading again.
@@ -276,8 +310,7 @@ class Ledger(WatchingLedger):
         Raises:
             LedgerUnavailable: it is still set.
         """
-        if self._writer.run(lift_switch):
-            _log.warning("kill switch lifted by %s", by)
+        self.lift_switch(KILL, by)
 
     def kill_switch(self) -> KillSwitch | None:
         """The kill switch as it is now, whoever set it; cheap enough to ask often.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from sqlalchemy import ColumnElement, Table, and_, select
 
@@ -18,6 +18,11 @@ class Reader:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    @classmethod
+    def beside(cls, other: Reader) -> Self:
+        """Reads of the same database as another's."""
+        return cls(other._database)
 
     def _newest(self, kind: type[_Row], table: Table, by: str, limit: int, *wanted: ColumnElement[bool]) -> list[_Row]:
         return self._all(kind, table, *wanted, order=[table.c[by].desc(), *table.primary_key.columns], limit=limit)

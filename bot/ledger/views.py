@@ -12,6 +12,7 @@ from bot.domain.enums import OrderState
 from bot.domain.ids import AccountId, ClientOrderId, SignalId
 from bot.domain.states import AT_THE_VENUE, MOVED_ASIDE, OPEN_STATES
 from bot.ledger import tables
+from bot.ledger.audit_queries import AuditQueries
 from bot.ledger.coins import CoinAdjustment, CopiedCoins
 from bot.ledger.commands import Command, read_command
 from bot.ledger.history import HistoryQueries
@@ -34,7 +35,7 @@ from bot.ledger.switches import KillSwitch, read_switch
 _WENT_WRONG = (OrderState.REJECTED, OrderState.FAILED)
 
 
-class Views(RecoveryQueries, PartQueries, HistoryQueries):
+class Views(RecoveryQueries, PartQueries, HistoryQueries, AuditQueries):
     """Reads of one ledger. Every method raises ``LedgerUnavailable`` when it cannot be read."""
 
     def close(self) -> None:

@@ -41,6 +41,7 @@ class AccountState:
         balances_at: unix seconds.
         waiting_orders: orders sent whose fill is not known.
         lane_alive: its thread runs.
+        nonce_errors: nonces of its key that the venue refused, since it was connected first.
     """
 
     account: AccountId
@@ -57,6 +58,7 @@ class AccountState:
     balances_at: float | None
     waiting_orders: int
     lane_alive: bool
+    nonce_errors: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit, urlunsplit
 
-from dotenv import dotenv_values
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from bot.domain.enums import BrokerType
@@ -20,6 +18,8 @@ from bot.domain.errors import SettingsError
 from bot.domain.ids import AccountId
 from bot.settings.credentials import Credentials, master_credentials, user_credentials
 from bot.settings.users import Problem, UserSettings, load_users
+from bot.settings.vault import merged_variables
+from bot.settings.vault.opening import vault_path
 
 
 def _safe_url(url: str) -> str:
@@ -147,6 +147,10 @@ class Environment(BaseModel):
         return value.upper()
 
 
+#: What the environment and ``.env`` call them.
+_NAMES = frozenset(name.upper() for name in Environment.model_fields)
+
+
 @dataclass(frozen=True, slots=True)
 class AccountSettings:
     """One account that is to be connected. ``user`` is None for a master."""
@@ -164,12 +168,21 @@ class Settings:
         masters: accounts that lead; venues without credentials are not in it.
         users: enabled users with credentials.
         problems: what was left out and why; the rest runs.
+        resting: disabled users with credentials of their own; connected only where they have something to sell.
+        entries: every right entry of the users files, enabled or not, with a key or without.
+        key_files: the files that keys may come from.
+        read_again: the settings as they would be now, with these entries instead of those of the users files; raises
+            SettingsError.
     """
 
     environment: Environment
     masters: tuple[AccountSettings, ...]
     users: tuple[AccountSettings, ...]
     problems: tuple[Problem, ...]
+    resting: tuple[AccountSettings, ...] = ()
+    entries: tuple[UserSettings, ...] = ()
+    key_files: tuple[Path, ...] = ()
+    read_again: Callable[[Sequence[UserSettings]], Settings] | None = field(default=None, repr=False, compare=False)
 
     @property
     def accounts(self) -> tuple[AccountSettings, ...]:
@@ -177,39 +190,47 @@ class Settings:
         return self.masters + self.users
 
 
-def load_settings(variables: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Settings:
+def load_settings(
+    variables: Mapping[str, str] | None = None,
+    dotenv: Path | None = Path(".env"),
+    entries: Sequence[UserSettings] | None = None,
+    *,
+    keys: bool = True,
+) -> Settings:
     """Read the settings.
 
     Args:
         variables: instead of the process's environment.
-        dotenv: a file that fills in what the environment does not say; None for no file.
+        dotenv: a file that fills in what the environment and the vault do not say; None for no file.
+        entries: the users, instead of those of the users files.
+        keys: whether accounts are needed. Without, a vault that holds nothing but their keys stays shut.
 
     Raises:
         SettingsError: a setting that every account needs is wrong; the text names it.
     """
-    merged = _merged(variables, dotenv)
+    merged = merged_variables(variables, dotenv, only=None if keys else _NAMES)
     environment = _environment(merged)
     masters, problems = _masters(merged)
-    entries, user_problems = load_users(environment.nija_users_dir)
-    users, credential_problems = _users(merged, [user for user in entries if user.enabled], masters)
+    found, user_problems = load_users(environment.nija_users_dir) if entries is None else (list(entries), [])
+    users, credential_problems = _users(merged, [user for user in found if user.enabled], masters)
     problems += user_problems + credential_problems + _without_master(users, masters, problems)
-    return Settings(environment, tuple(masters), tuple(users), tuple(problems))
+    # Nobody misses the key of a disabled user, so that its problems are none.
+    resting, _ = _users(merged, [user for user in found if not user.enabled], [*masters, *users])
 
+    # Not a partial: its text would show the variables.
+    def read_again(entries: Sequence[UserSettings]) -> Settings:
+        return load_settings(variables, dotenv, entries)
 
-def _merged(variables: Mapping[str, str] | None, dotenv: Path | None) -> dict[str, str]:
-    present = os.environ if variables is None else variables
-    return _from_file(dotenv) | dict(present)
-
-
-def _from_file(dotenv: Path | None) -> dict[str, str]:
-    if dotenv is None or not dotenv.is_file():
-        return {}
-    try:
-        # A dollar sign in a secret is a dollar sign.
-        found = dotenv_values(dotenv, interpolate=False)
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{dotenv}: cannot be read ({error})") from None
-    return {name: value for name, value in found.items() if value is not None}
+    return Settings(
+        environment,
+        tuple(masters),
+        tuple(users),
+        tuple(problems),
+        tuple(resting),
+        tuple(found),
+        (*([] if dotenv is None else [dotenv]), vault_path(merged)),
+        read_again,
+    )
 
 
 def _environment(merged: Mapping[str, str]) -> Environment:

@@ -26,6 +26,7 @@ class ApiKey:
 
     `notionals` holds, by client order id, the amount in quote of orders that were asked for by amount. `text_frames`:
     its stream comes in text frames, as of live accounts, instead of binary ones, as of paper accounts.
+    `trading_blocked`: what the account says of itself.
     """
 
     account: Account
@@ -35,6 +36,7 @@ class ApiKey:
     account_number: str
     opened_at: float
     text_frames: bool = False
+    trading_blocked: bool = False
     window: Window = field(default_factory=Window)
     notionals: dict[str, Decimal] = field(default_factory=dict)
 

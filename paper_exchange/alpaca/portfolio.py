@@ -42,7 +42,7 @@ def account(call: PrivateCall) -> Result:
         "accrued_fees": "0",
         "portfolio_value": equity,
         "pattern_day_trader": False,
-        "trading_blocked": False,
+        "trading_blocked": key.trading_blocked,
         "transfers_blocked": False,
         "account_blocked": False,
         "created_at": microseconds(key.opened_at),

@@ -28,9 +28,10 @@ _FILL_DELAY_S = 0.02
 
 
 class AlpacaAccount(NewAccount):
-    """An account at Alpaca, with one key; `text_frames` as in `ApiKey`."""
+    """An account at Alpaca, with one key; `text_frames` and `trading_blocked` as in `ApiKey`."""
 
     text_frames: bool = False
+    trading_blocked: bool = False
 
 
 class AlpacaAccountChange(AccountChange):
@@ -69,6 +70,7 @@ class AlpacaVenue:
         account = Account(wanted.name, NAME, wanted.fee_rate)
         key = self._keys.make(account, wanted.api_key, wanted.api_secret, self.exchange.clock.now())
         key.text_frames = wanted.text_frames
+        key.trading_blocked = wanted.trading_blocked
         open_account(self.exchange, account, wanted.balances)
         return {"name": account.name, "venue": NAME, "api_key": key.key, "api_secret": key.secret}
 

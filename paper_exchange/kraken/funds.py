@@ -117,12 +117,12 @@ def api_key_info(call: PrivateCall) -> Result:
         "nonce_window": str(key.nonce_window),
         "permissions": sorted(key.permissions),
         "iban": "",
-        "valid_until": "0",
+        "valid_until": str(key.valid_until),
         "query_from": "0",
         "query_to": "0",
         "created_time": str(int(key.created_at)),
         "modified_time": str(int(key.created_at)),
-        "ip_allowlist": [""],
+        "ip_allowlist": list(key.ip_allowlist) or [""],
         "last_used": str(int(key.last_used_at)),
     }
 

@@ -48,7 +48,8 @@ _TOKEN_BYTES = 32
 class ApiKey:
     """One key of one account.
 
-    `nonce` is the highest accepted; `order_counters` are per symbol; `tokens` are the WebSocket tokens with the unix
+    `nonce` is the highest accepted; `valid_until` (unix seconds, 0 for ever) and `ip_allowlist` are told and not
+    enforced; `order_counters` are per symbol; `tokens` are the WebSocket tokens with the unix
     time of their end.
     """
 
@@ -57,6 +58,8 @@ class ApiKey:
     secret: str
     permissions: frozenset[str] = frozenset(DEFAULT_PERMISSIONS)
     nonce_window: int = 0
+    valid_until: int = 0
+    ip_allowlist: tuple[str, ...] = ()
     tier: Tier = Tier.INTERMEDIATE
     nonce: int = 0
     created_at: float = 0.0

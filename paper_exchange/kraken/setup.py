@@ -33,6 +33,8 @@ class KrakenAccount(NewAccount):
 
     permissions: list[str] = Field(default_factory=lambda: list(DEFAULT_PERMISSIONS))
     nonce_window: Annotated[int, Field(ge=0)] = 0
+    valid_until: Annotated[int, Field(ge=0)] = 0
+    ip_allowlist: list[str] = Field(default_factory=list)
     tier: Tier = Tier.INTERMEDIATE
 
 
@@ -86,6 +88,8 @@ class KrakenVenue:
             wanted.api_secret or made_secret,
             permissions=frozenset(wanted.permissions),
             nonce_window=wanted.nonce_window,
+            valid_until=wanted.valid_until,
+            ip_allowlist=tuple(wanted.ip_allowlist),
             tier=wanted.tier,
             created_at=self.exchange.clock.now(),
         )

@@ -62,14 +62,6 @@ def test_a_clock_that_is_wrong_is_told_and_made_up_for(
     assert seat.broker.place_market_order(*BUY)
 
 
-def test_a_key_that_may_transfer_trades_with_a_warning(stand: Stand, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING, logger="nija"):
-        seat = stand.seat(fields={"can_transfer": True}).connect()
-
-    assert any("can_transfer" in record.getMessage() for record in caplog.records)
-    assert seat.broker.place_market_order(*BUY)
-
-
 # -- pages -----------------------------------------------------------------------------------------------------------
 
 

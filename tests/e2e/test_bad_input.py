@@ -428,7 +428,9 @@ def test_what_the_bot_keeps_is_for_its_user_only(house: House) -> None:
 def test_a_dotenv_file_is_read_and_the_environment_goes_over_it(house: House, paper: Paper) -> None:
     login = house.logins["anna"]
     lines = {"KRAKEN_USER_ANNA_API_KEY": login.key, "KRAKEN_USER_ANNA_API_SECRET": login.secret, "KRAKEN_TIER": "gold"}
-    (house.folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
+    dotenv = house.folder / ".env"
+    dotenv.write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
+    dotenv.chmod(0o600)
     house.variables = dict.fromkeys(["KRAKEN_USER_ANNA_API_KEY", "KRAKEN_USER_ANNA_API_SECRET"])
 
     ended = house.run(*BUY)

@@ -14,6 +14,8 @@ import pytest
 
 from bot import broker_manager
 from bot.broker_manager import BaseBroker, BrokerManager, BrokerType
+from bot.domain.ids import AccountId
+from bot.settings.users import UserSettings
 from tests.fakes.trace import PATIENCE_S
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -143,3 +145,80 @@ def test_the_broker_of_every_venue_is_at_the_front_door_and_loaded_when_it_is_as
     assert kind.venue is venue
     with pytest.raises(AttributeError, match="BinanceBroker"):
         broker_manager.BinanceBroker  # noqa: B018
+
+
+class Account:
+    """What the manager keeps of a broker."""
+
+    def __init__(self, name: str) -> None:
+        self.account = AccountId(name, BrokerType.KRAKEN)
+        self.account_type = self.account.account_type
+
+
+def entry_of(name: str, **more: Any) -> UserSettings:
+    return UserSettings.model_validate({"user_id": name, "venue": "kraken", **more})
+
+
+def manager_of(*names: str) -> BrokerManager:
+    manager = BrokerManager()
+    for name in names:
+        manager.add_user(entry_of(name), Account(name))  # type: ignore[arg-type]
+    return manager
+
+
+def test_a_replaced_user_keeps_its_broker_and_what_was_read_before_stays() -> None:
+    manager = manager_of("anna", "bert")
+    master = AccountId.master(BrokerType.KRAKEN)
+    before = manager.followers_of(master)
+    manager.replace_user(entry_of("anna", enabled=False), entry_of("bert", follow="alpaca"))
+    (anna,) = manager.followers_of(master)
+    assert not anna.user.enabled
+    assert anna.broker is before[0].broker
+    assert all(one.user.enabled for one in before)
+    assert [one.user.user_id for one in manager.followers_of(AccountId.master(BrokerType.ALPACA))] == ["bert"]
+
+
+def test_who_is_not_here_cannot_be_replaced_and_nobody_is_changed() -> None:
+    manager = manager_of("anna")
+    with pytest.raises(ValueError, match="zoe"):
+        manager.replace_user(entry_of("anna", enabled=False), entry_of("zoe"))
+    assert manager.users[0].user.enabled
+    with pytest.raises(ValueError, match="zoe"):
+        manager.replace_broker(entry_of("zoe"), Account("zoe"))  # type: ignore[arg-type]
+
+
+def test_another_broker_takes_the_place_of_the_former() -> None:
+    manager = manager_of("anna")
+    former, other = manager.users[0].broker, Account("anna")
+    assert manager.replace_broker(entry_of("anna"), other) is former  # type: ignore[arg-type]
+    assert manager.broker(other.account) is other  # type: ignore[comparison-overlap]
+
+
+def test_an_account_is_added_once() -> None:
+    manager = manager_of("anna")
+    with pytest.raises(ValueError, match="anna"):
+        manager.add_user(entry_of("anna"), Account("anna"))  # type: ignore[arg-type]
+
+
+def test_readers_see_all_of_a_change_or_nothing_of_it_while_users_come_and_change() -> None:
+    names = [f"user{number}" for number in range(20)]
+    manager, done, torn = manager_of(*names), threading.Event(), list[object]()
+    master = AccountId.master(BrokerType.KRAKEN)
+
+    def read() -> None:
+        while not done.is_set():
+            found = [one for one in manager.followers_of(master) if one.user.user_id in names]
+            if len(found) != len(names) or len({one.user.multiplier for one in found}) != 1:
+                torn.append(found)
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for turn in range(1, 101):
+        manager.replace_user(*(entry_of(name, multiplier=turn % 9 + 1) for name in names))
+        manager.add_user(entry_of(f"new{turn}"), Account(f"new{turn}"))  # type: ignore[arg-type]
+    done.set()
+    for reader in readers:
+        reader.join(PATIENCE_S)
+    assert torn == []
+    assert len(manager.users) == 120

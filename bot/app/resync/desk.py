@@ -17,6 +17,7 @@ from bot.copying.resync.masters import master_standings
 from bot.copying.run import SignalRun
 from bot.domain.enums import Side
 from bot.domain.errors import InvalidAmount, LedgerUnavailable, VenueError
+from bot.domain.ids import AccountId
 from bot.domain.money import ONE, plain
 from bot.domain.orders import Refused
 from bot.domain.ports import Clock
@@ -39,6 +40,8 @@ class ResyncParts:
         price_of: what an order would pay or get now at a broker, quote per base; raises VenueError, InvalidAmount, and
             TimeoutError.
         stopped: why nothing may be traded now; None when it may.
+        observe_only: whether copies are only written down now.
+        entries_stopped: why an account gets no entries; None when it gets them.
         deadline_s: how long after its plan an order may still match.
     """
 
@@ -49,7 +52,8 @@ class ResyncParts:
     correct: Callable[[Callable[[], Correction | Refused]], SignalRun | Refused]
     price_of: Callable[[BaseBroker, str, Side], Decimal]
     stopped: Callable[[], str | None]
-    observe_only: bool
+    observe_only: Callable[[], bool]
+    entries_stopped: Callable[[AccountId], Refused | None]
     max_user_risk: Callable[[], Decimal]
     deadline_s: float
 
@@ -169,7 +173,8 @@ class ResyncDesk:
             request=request,
             price=price,
             stopped=parts.stopped(),
-            observe_only=parts.observe_only,
+            observe_only=parts.observe_only(),
+            entries_stopped=parts.entries_stopped,
             max_user_risk=parts.max_user_risk(),
             now=now,
             deadline=now + parts.deadline_s,

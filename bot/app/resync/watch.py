@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 
@@ -30,6 +31,8 @@ _ACCOUNTS_AT_ONCE, _LOOK_S = 25, 0.25
 
 #: An account and a symbol, or a master and a coin.
 _Place = tuple[AccountId, str]
+#: Told of an account, its symbol or coin, and what differs; an empty line: nothing any more.
+DriftTeller = Callable[[AccountId, str, str], None]
 
 
 class ResyncWatch:
@@ -39,12 +42,16 @@ class ResyncWatch:
         views: of the ledger.
         manager: the followers, and the masters.
         clock: whose monotonic time counts.
+        tell: told of everything that the log is.
     """
 
-    def __init__(self, views: HistoryQueries, manager: BrokerManager, clock: Clock) -> None:
+    def __init__(
+        self, views: HistoryQueries, manager: BrokerManager, clock: Clock, tell: DriftTeller = lambda *_: None
+    ) -> None:
         self._views = views
         self._manager = manager
         self._clock = clock
+        self._hand_on = tell
         self._mark: HistoryMark | None = None
         self._dirty: dict[AccountId, None] = {}
         self._settled: dict[AccountId, AccountReplay] = {}
@@ -142,9 +149,12 @@ class ResyncWatch:
         if standing is None or not value:
             self._said.pop(place, None)
             _log.info("⚖️ %s %s: in step with its master again", account, symbol)
+            self._hand_on(account, symbol, "")
             return
         self._said[place] = value
-        _log.warning("⚖️ %s", drift_line(standing))
+        line = drift_line(standing)
+        _log.warning("⚖️ %s", line)
+        self._hand_on(account, symbol, line)
 
     def _tell_master(self, standing: MasterStanding) -> None:
         if standing.moved is None:
@@ -155,7 +165,9 @@ class ResyncWatch:
         elif self._stands(place):
             del self._since_ns[place]
             self._said_of_masters[place] = standing.moved
-            _log.warning("⚖️ %s", moved_line(standing))
+            line = moved_line(standing)
+            _log.warning("⚖️ %s", line)
+            self._hand_on(*place, line if standing.moved else "")
 
 
 def drift_line(standing: Standing) -> str:

@@ -22,9 +22,11 @@ from bot.brokers.alpaca.parse import (
     parse_order,
     parse_order_id,
     parse_orders,
+    parse_time,
 )
 from bot.brokers.base import BaseBroker, BrokerOptions, BrokerPorts
 from bot.brokers.base.executions import ExecutionMemory
+from bot.brokers.base.key import KeyReport
 from bot.brokers.departure import VenueCall
 from bot.brokers.failures import NotFound
 from bot.brokers.market.steps import MarketSteps
@@ -36,6 +38,9 @@ from bot.domain.orders import AccountBalances, MarketOrder, OrderReport, VenueOr
 from bot.domain.ports import ExecutionListener, ExecutionStream
 
 _log = logging.getLogger("nija.alpaca")
+
+#: Where keys are made.
+_SETTINGS_PAGE = "Alpaca's dashboard, API Keys (https://app.alpaca.markets)"
 
 
 class AlpacaBroker(MarketSteps, BaseBroker):
@@ -76,9 +81,27 @@ class AlpacaBroker(MarketSteps, BaseBroker):
 
     def _venue_connect(self) -> None:
         self._client.start_afresh()
-        self._account_info()
+        self._admit_key()
         self._market.ensure_loaded(self._client.get_assets)
         _log.info("%s: ALPACA %s account", self.account, "PAPER" if self._client.paper else "LIVE")
+
+    def _venue_key(self) -> KeyReport:
+        # The venue has no permissions to tell, and no way to withdraw coins with such a key.
+        if self._client.paper and self._client.is_live_key:
+            raise AccountBarred(
+                "the API key is one for real money, and paper is meant; set the key of the paper account, "
+                "or PAPER=false for this account"
+            )
+        self._account_info()
+        kind = "paper" if self._client.paper else "live"
+        return KeyReport(
+            permissions=frozenset(),
+            settings_page=_SETTINGS_PAGE,
+            notes=(f"a {kind} account, not blocked; Alpaca does not tell what a key may do",),
+        )
+
+    def _venue_time(self) -> float:
+        return parse_time(self._client.get_clock())
 
     def _account_info(self) -> AccountInfo:
         info = parse_account(self._client.get_account())

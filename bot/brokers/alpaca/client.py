@@ -83,6 +83,10 @@ class AlpacaClient:
         """What the account is and has (GET /v2/account). Raises VenueError."""
         return self._read(self._api.get_account)
 
+    def get_clock(self) -> Any:
+        """The venue's time and the stock market's hours (GET /v2/clock). Raises VenueError."""
+        return self._read(lambda: self._api.get("/clock"))
+
     def get_positions(self) -> Any:
         """All that it holds but money (GET /v2/positions). Raises VenueError."""
         return self._read(self._api.get_all_positions)
@@ -137,6 +141,11 @@ class AlpacaClient:
             return Prepared.whole(lambda: self._ask(lambda: self._api.post("/orders", fields)))
         pending = self._ask(lambda: self._api.prepare("/orders", fields))
         return Prepared(pending.send, lambda: self._ask(lambda: self._api.read(pending.finish())), pending.discard)
+
+    @property
+    def is_live_key(self) -> bool:
+        """Whether the key is one for real money by its own beginning; one of a paper account begins with PK."""
+        return self._api.keys()[0].startswith("AK")
 
     def socket_keys(self) -> tuple[str, str]:
         """Key and secret, which the venue's sockets are told as they are."""

@@ -117,6 +117,11 @@ def parse_account(result: Any) -> AccountInfo:
     )
 
 
+def parse_time(result: Any) -> float:
+    """The venue's clock, unix seconds (GET /v2/clock)."""
+    return moment_of(mapping_of(result, "the clock").get("timestamp"), "timestamp").timestamp()
+
+
 def parse_balances(info: AccountInfo, positions: Any, coin_of: Callable[[str, str], str], at: float) -> AccountBalances:
     """Money, coins that can be sold, and held ones (GET /v2/positions); stocks and options count in the equity only.
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TypeVar
 
+from bot.brokers.base.key import RECHECK_S, KeyReport, clock_drift_s
 from bot.brokers.base.parts import BrokerOptions, BrokerPorts, OpenOrder
 from bot.brokers.base.venue import VenueSteps
 from bot.brokers.breaker import CircuitBreaker
@@ -20,6 +21,7 @@ from bot.domain.errors import (
     InvalidAmount,
     NijaError,
     RateLimited,
+    VenueError,
     VenueRejected,
     VenueUnclear,
     VenueUnreachable,
@@ -52,6 +54,7 @@ class Account(VenueSteps):
         self._balances: AccountBalances | None = None
         self._connecting = threading.Lock()
         self._housekept = False
+        self._key_checked_at = 0.0
         # Sent and not answered; accepted and without a fill yet.
         self._in_flight: dict[str, OpenOrder] = {}
         self._unconfirmed: dict[str, tuple[MarketOrder, VenueOrderId, OrderObserver]] = {}
@@ -123,6 +126,63 @@ class Account(VenueSteps):
         self._status, self._balances = str(error), None
         self.barred = isinstance(error, AccountBarred)
 
+    # -- the key -------------------------------------------------------------------------------------------------
+
+    def key_check(self, timeout_s: float | None = None) -> KeyReport | None:
+        """Ask the venue what the key may do; None where it cannot tell. Bars nobody.
+
+        Raises:
+            VenueError: it was not told.
+            TimeoutError: not in time.
+        """
+        return self._lane.call(self._venue_key, timeout_s)
+
+    def clock_drift(self, timeout_s: float | None = None) -> float:
+        """Seconds that this machine's clock is ahead of the venue's.
+
+        Raises:
+            VenueError: the venue did not tell.
+            TimeoutError: not in time.
+        """
+        return self._lane.call(lambda: clock_drift_s(self._venue_time, self._ports.clock), timeout_s)
+
+    def validate_order(self, symbol: str, timeout_s: float | None = None) -> str | None:
+        """Have the smallest market buy judged by the venue, which places nothing; for venues that ``validates_orders``.
+
+        Args:
+            symbol: any spelling the venue knows.
+
+        Returns:
+            Why the venue would refuse it; None when it would take it.
+
+        Raises:
+            InvalidAmount: the symbol is not listed.
+            VenueError: it could not be judged.
+            TimeoutError: not in time.
+        """
+        return self._lane.call(lambda: self._venue_validate(self._venue_symbol(symbol)), timeout_s)
+
+    def _admit_key(self) -> None:
+        """Ask what the key may do. Raises AccountBarred for one that may move money or not trade, or VenueError."""
+        report = self._venue_key()
+        self._key_checked_at = self._ports.clock.time()
+        if report is None:
+            return
+        report.refuse_if_unfit()
+        if report.nonce_window:
+            _log.warning("⚠️ %s: the API key has nonce window %s; set it to 0", self.account, report.nonce_window)
+
+    def _admit_key_if_due(self) -> None:
+        """:meth:`_admit_key` when the last time is more than a day ago: what a key may do can be changed."""
+        if self._ports.clock.time() - self._key_checked_at <= RECHECK_S:
+            return
+        try:
+            self._ask(self._admit_key)
+        except AccountBarred:
+            return  # said, and the account is barred from now on
+        except VenueError as error:
+            _log.warning("%s: what the API key may do was not told: %s; asked again", self.account, error)
+
     # -- pauses --------------------------------------------------------------------------------------------------
 
     @property
@@ -183,6 +243,11 @@ class Account(VenueSteps):
     def connected(self) -> bool:
         """Whether the account answered and may be traded."""
         return self._balances is not None and not self.barred
+
+    @property
+    def nonce_errors(self) -> int:
+        """Nonces of its key that the venue refused; none where a venue has no nonces."""
+        return 0
 
     @property
     def balances(self) -> AccountBalances | None:

@@ -152,6 +152,7 @@ class Fills(Account):
             if self._read_delay() <= 0 and not self._unsettled and not self._looks and not self.barred:
                 self._refresh_balances()
                 self._ask(self._venue_housekeep)
+                self._admit_key_if_due()
         except NijaError as error:
             _log.warning("%s: balances were not refreshed: %s", self.account, error)
         except Exception:

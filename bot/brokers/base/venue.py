@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 from bot.brokers.base.executions import ExecutionSearch
+from bot.brokers.base.key import KeyReport
 from bot.brokers.departure import VenueCall
 from bot.domain.enums import BrokerType, Side
 from bot.domain.ids import VenueOrderId
@@ -25,10 +26,32 @@ class VenueSteps(ABC):
     names_are_unique_for_good: ClassVar[bool] = False
     #: Orders that one question for what became of them may name.
     reports_at_once: ClassVar[int] = 1
+    #: The venue judges an order without placing it.
+    validates_orders: ClassVar[bool] = False
 
     @abstractmethod
     def _venue_connect(self) -> None:
         """Check the key and its permissions. Raises SettingsError or VenueError."""
+
+    def _venue_key(self) -> KeyReport | None:
+        """Ask what the key may do; None where that cannot be asked and need not be known. Raises VenueError."""
+        return None
+
+    def _venue_time(self) -> float:
+        """Ask for the venue's clock, unix seconds. Raises VenueError."""
+        raise NotImplementedError(f"{type(self).__name__} cannot tell the time of {self.venue}")
+
+    def _venue_validate(self, symbol: str) -> str | None:
+        """Have the smallest market buy of a canonical symbol judged, and nothing placed.
+
+        Returns:
+            Why the venue would refuse it; None when it would take it.
+
+        Raises:
+            InvalidAmount: the symbol is not listed.
+            VenueError: it could not be judged.
+        """
+        raise NotImplementedError(f"{self.venue} judges no order without placing it")
 
     @abstractmethod
     def _venue_balances(self) -> AccountBalances:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any, ClassVar
 
 from bot.brokers.base import BaseBroker, BrokerOptions, BrokerPorts
 from bot.brokers.base.executions import ExecutionMemory
+from bot.brokers.base.key import KeyReport
 from bot.brokers.coinbase.client import CoinbaseClient, Params
 from bot.brokers.coinbase.errors import is_about_the_instrument
 from bot.brokers.coinbase.executions import CoinbaseSearch
+from bot.brokers.coinbase.keys import key_report
 from bot.brokers.coinbase.market import CoinbaseMarket
 from bot.brokers.coinbase.orders import (
     parse_fill_count,
@@ -23,21 +24,27 @@ from bot.brokers.coinbase.orders import (
     parse_orders,
     with_fills,
 )
-from bot.brokers.coinbase.parse import parse_accounts, parse_cursor, parse_fee_rate, parse_permissions
+from bot.brokers.coinbase.parse import (
+    parse_accounts,
+    parse_cursor,
+    parse_fee_rate,
+    parse_permissions,
+    parse_preview,
+    parse_time,
+)
 from bot.brokers.coinbase.reading import rfc3339
 from bot.brokers.departure import VenueCall
 from bot.brokers.failures import NotFound
 from bot.brokers.fee_rate import FeeRate
 from bot.brokers.market.steps import MarketSteps
+from bot.brokers.order_fields import smallest_size
 from bot.brokers.worth import equity_of
 from bot.domain.enums import BrokerType, Side
-from bot.domain.errors import AccountBarred, InvalidAmount, VenueRejected, VenueUnclear
-from bot.domain.ids import AccountId, VenueOrderId
+from bot.domain.errors import AccountBarred, InvalidAmount, RateLimited, VenueRejected, VenueUnclear
+from bot.domain.ids import AccountId, ClientOrderId, VenueOrderId
 from bot.domain.money import ZERO, plain
 from bot.domain.orders import AccountBalances, Fill, MarketOrder, OrderReport, VenueOrder
 from bot.domain.ports import ExecutionListener, ExecutionStream
-
-_log = logging.getLogger("nija.coinbase")
 
 #: Assumed until the venue has told the account's own rate: the dearest tier for takers, 1.20 %.
 _FEE_RATE_UNTIL_KNOWN = Decimal("0.012")
@@ -67,6 +74,7 @@ class CoinbaseBroker(MarketSteps, BaseBroker):
     venue = BrokerType.COINBASE
     _market: CoinbaseMarket
     names_are_unique_for_good: ClassVar[bool] = True
+    validates_orders = True
 
     def __init__(
         self,
@@ -90,14 +98,29 @@ class CoinbaseBroker(MarketSteps, BaseBroker):
 
     def _venue_connect(self) -> None:
         self._market.ensure_loaded()
-        permissions = parse_permissions(self._client.get("/key_permissions"))
-        missing = [name for name in ("can_view", "can_trade") if not getattr(permissions, name)]
-        if missing:
-            raise AccountBarred(f"the API key lacks {', '.join(missing)}; allow it in Coinbase's key settings")
-        if permissions.can_transfer:
-            # With this a stolen key empties the account.
-            _log.warning("⚠️ %s: the API key may transfer (can_transfer); make one that cannot", self.account)
+        self._admit_key()
         self._fee_rate.refresh()
+
+    def _venue_key(self) -> KeyReport:
+        return key_report(parse_permissions(self._client.get("/key_permissions")))
+
+    def _venue_time(self) -> float:
+        return parse_time(self._client.get_public("/time"))
+
+    def _venue_validate(self, symbol: str) -> str | None:
+        price = self._venue_price(symbol, Side.BUY, self._options.fresh_s)
+        instrument = self._venue_instrument(symbol)
+        quantity = smallest_size(instrument, price)
+        spent = max(quantity * price, instrument.minimum_cost)
+        order = MarketOrder(self.account, ClientOrderId(""), symbol, Side.BUY, quantity, price, quote_value=spent)
+        body = self._body(order)
+        del body["client_order_id"]
+        try:
+            return parse_preview(self._client.preview_order(body)) or None
+        except (AccountBarred, RateLimited):
+            raise
+        except VenueRejected as error:
+            return error.code
 
     def _ask_fee_rate(self) -> Decimal:
         return parse_fee_rate(self._client.get("/transaction_summary", {"product_type": "SPOT"}))

@@ -22,6 +22,7 @@ from bot.domain.ports import Clock
 from bot.runtime.clock import SystemClock
 
 _ORDERS = f"{API_PREFIX}/orders"
+_PREVIEW = f"{_ORDERS}/preview"
 #: Seconds beyond its deadline that an order's token lives: for the way there, and for clocks.
 _ON_THE_WAY_S = 2.0
 
@@ -141,6 +142,22 @@ class CoinbaseClient:
         return Prepared(
             pending.send, lambda: self._order_answer(lambda: self._api.read(pending.finish()), content), pending.discard
         )
+
+    def preview_order(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """What the venue says of an order that it does not place (Preview Order).
+
+        Args:
+            body: an order without its client order id.
+
+        Raises:
+            SettingsError: the client has no key.
+            VenueError: by what is known of the call.
+        """
+        self._need_key()
+        assert self._tokens is not None
+        self._counter.acquire()
+        headers = self._api.headers_with(self._tokens.make("POST", _PREVIEW).text)
+        return self._ask(lambda: self._api.send_request("POST", _PREVIEW, None, headers, dict(body)))
 
     def socket_token(self) -> str:
         """A token for one subscription of a socket.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from bot.brokers.answers import amount_of, mapping_of, text_of
+from bot.brokers.answers import amount_of, mapping_of, text_of, whole_of
 from bot.brokers.coinbase.reading import price_or_none, rows_of
 from bot.brokers.market import Quote
 from bot.brokers.symbols import SymbolNames, SymbolTable, spellings
@@ -156,9 +156,23 @@ def parse_fee_rate(answer: Any) -> Decimal:
 def parse_permissions(answer: Any) -> KeyPermissions:
     """What the key may do (Get API Key Permissions)."""
     row = mapping_of(answer, "the key's permissions")
-    if not isinstance(row.get("can_trade"), bool):
-        raise VenueUnclear("the venue does not say whether the key may trade")
-    return KeyPermissions(row.get("can_view") is True, row["can_trade"], row.get("can_transfer") is True)
+    for name in ("can_trade", "can_transfer"):
+        if not isinstance(row.get(name), bool):
+            raise VenueUnclear(f"the venue does not say whether the key may {name.removeprefix('can_')}")
+    return KeyPermissions(row.get("can_view") is True, row["can_trade"], row["can_transfer"])
+
+
+def parse_time(answer: Any) -> float:
+    """The venue's clock, unix seconds (Get Server Time)."""
+    return float(whole_of(text_of(mapping_of(answer, "the time"), "epochMillis", "the time"), "epochMillis")) / 1000
+
+
+def parse_preview(answer: Any) -> str:
+    """What the venue has against an order, its words with commas between; empty when nothing (Preview Order)."""
+    errors = mapping_of(answer, "the preview").get("errs") or ()
+    if not isinstance(errors, list | tuple):
+        raise VenueUnclear("the preview has no list of errors")
+    return ", ".join(str(error) for error in errors)
 
 
 def _parse_product(row: Mapping[str, Any]) -> Product:

@@ -39,6 +39,8 @@ _T = TypeVar("_T")
 #: Calls and share of the decay that are left unused of what the venue allows.
 _ROOM, _PACE = 1, 0.95
 
+_KRAKEN_ITSELF = "https://api.kraken.com"
+
 #: What a request may carry. Anything else is signed in one form and sent in another (None, lists) or means something
 #: else to the venue (True, 1e-05).
 Params = Mapping[str, str | int]
@@ -89,7 +91,7 @@ class KrakenClient:
         nonce_store: NonceSource | None,
         *,
         account: str = "",
-        url: str = "https://api.kraken.com",
+        url: str = _KRAKEN_ITSELF,
         session: SessionKind = "curl",
         connect_timeout_s: float = 3.05,
         read_timeout_s: float = 10.0,
@@ -97,6 +99,8 @@ class KrakenClient:
         clock: Clock | None = None,
     ) -> None:
         self.account = account
+        #: Answers that refused a nonce of this key, those included that were made good by sending again.
+        self.nonce_errors = 0
         self._clock = clock or SystemClock()
         # Not a reentrant one: an order's is taken where it is sent and let go where its answer is read.
         self._lock = threading.Lock()
@@ -109,6 +113,11 @@ class KrakenClient:
 
     def __repr__(self) -> str:
         return f"KrakenClient({self.account or 'public'!r})"
+
+    @property
+    def is_kraken_itself(self) -> bool:
+        """Whether it asks the venue's own servers, not somebody's in its place."""
+        return bool(self._api.uri == _KRAKEN_ITSELF)
 
     def query_public(self, method: str, params: Params | None = None) -> Any:
         """The ``result`` of a public call.
@@ -237,7 +246,11 @@ class KrakenClient:
                 raise
 
     def _ask(self, call: Callable[[], Any], method: str) -> Any:
-        return self._result_of(self._ask_raw(call), method)
+        try:
+            return self._result_of(self._ask_raw(call), method)
+        except NonceRefused:
+            self.nonce_errors += 1
+            raise
 
     def _ask_raw(self, call: Callable[[], _T]) -> _T:
         try:

@@ -44,6 +44,7 @@ class Verdict(Enum):
 
 
 _PERMISSION_DENIED = "EGeneral:Permission denied"
+_UNKNOWN_METHOD = "EGeneral:Unknown method"
 
 #: Beginning of the string -> verdict and, for LIMITED, seconds to wait. The longest beginning wins.
 #: Kraken REST docs, "Error messages"; the texts as the live venue sends them.
@@ -55,7 +56,7 @@ RULES: dict[str, tuple[Verdict, float]] = {
     "EAPI:Rate limit exceeded": (Verdict.LIMITED, 10),
     "EAPI:Feature disabled": (Verdict.REFUSED, 0),
     "EAPI:Bad request": (Verdict.REFUSED, 0),
-    "EGeneral:Unknown method": (Verdict.REFUSED, 0),
+    _UNKNOWN_METHOD: (Verdict.REFUSED, 0),
     _PERMISSION_DENIED: (Verdict.BARRED, 0),
     "EGeneral:Invalid arguments": (Verdict.REFUSED, 0),
     "EGeneral:Temporary lockout": (Verdict.LIMITED, 900),
@@ -154,6 +155,11 @@ def is_duplicate_client_id(code: str) -> bool:
 def is_permission_denied(code: str) -> bool:
     """Whether the key may not do what was asked, or not from here."""
     return code.startswith(_PERMISSION_DENIED)
+
+
+def is_unknown_method(code: str) -> bool:
+    """Whether the server does not have what was asked for at all."""
+    return code.startswith(_UNKNOWN_METHOD)
 
 
 def is_insufficient_funds(code: str) -> bool:

@@ -172,6 +172,11 @@ def parse_key_info(result: Any) -> KeyInfo:
     )
 
 
+def parse_time(result: Any) -> float:
+    """The venue's clock, unix seconds (Time); told in whole ones, of which the middle is taken."""
+    return float(amount_of(mapping_of(result, "Time"), "unixtime", "Time")) + 0.5
+
+
 def _code(altname: str) -> str:
     return _RENAMED.get(altname, altname)
 

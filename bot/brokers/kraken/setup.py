@@ -45,12 +45,16 @@ class KrakenVenue:
         environment = self._environment
         nonces = NonceStore(str(account.account), environment.nija_data_dir / "nonces", self._clock)
         credentials = account.credentials
-        client = self._client(
-            credentials.api_key.get_secret_value(),
-            credentials.api_secret.get_secret_value(),
-            nonces,
-            account=str(account.account),
-        )
+        try:
+            client = self._client(
+                credentials.api_key.get_secret_value(),
+                credentials.api_secret.get_secret_value(),
+                nonces,
+                account=str(account.account),
+            )
+        except BaseException:
+            nonces.close()
+            raise
         return KrakenBroker(
             account.account,
             client,

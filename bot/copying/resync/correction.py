@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -16,7 +17,7 @@ from bot.copying.guards import (
 from bot.copying.plan import order_of
 from bot.copying.resync.causes import Standing
 from bot.domain.enums import OrderState, Side, SizeType
-from bot.domain.ids import client_order_id_of, signal_id_of
+from bot.domain.ids import AccountId, client_order_id_of, signal_id_of
 from bot.domain.instruments import Instrument
 from bot.domain.money import ONE, ZERO, plain, shown
 from bot.domain.orders import MarketOrder, Refused, Sized
@@ -40,6 +41,7 @@ class CorrectionRules:
         now: unix seconds.
         deadline: unix seconds after which the order must not match any more.
         agreed: base that somebody said yes to, below zero to sell; None where nobody was asked.
+        entries_stopped: why an account gets no entries; None when it gets them.
     """
 
     request: str
@@ -50,6 +52,7 @@ class CorrectionRules:
     now: float
     deadline: float
     agreed: Decimal | None = None
+    entries_stopped: Callable[[AccountId], Refused | None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,8 @@ def _buy(wanted: Decimal, follower: Follower, instrument: Instrument, rules: Cor
     balances, user = follower.broker.balances, follower.user
     balance = balances.trading_balance if balances else ZERO
     refused = (
-        refuse_symbol(follower, instrument.symbol, instrument.symbol)
+        rules.entries_stopped(follower.broker.account)
+        or refuse_symbol(follower, instrument.symbol, instrument.symbol)
         or refuse_balance(balance)
         or refuse_instrument(instrument)
     )

@@ -273,9 +273,7 @@ def test_a_ledger_of_a_later_version_is_not_touched(url: str, clock: SetClock) -
 
 
 def test_looking_at_an_old_ledger_changes_nothing_and_says_what_to_do(oldest: str) -> None:
-    with pytest.raises(
-        LedgerUnavailable, match=f"has version 1, this program reads {NOW_AT}: start the bot once"
-    ):
+    with pytest.raises(LedgerUnavailable, match=f"has version 1, this program reads {NOW_AT}: start the bot once"):
         open_views(oldest)
 
     assert rows(oldest, "SELECT version FROM schema_version") == [(1,)]

@@ -10,7 +10,8 @@ import pytest
 from bot.domain.ids import SignalId
 from bot.ledger.commands import CommandState
 from bot.ledger.journal import Ledger
-from tests.unit.ledger.builders import NOW, SetClock
+from bot.ledger.switches import KILL, OBSERVE, Switch, pause_of
+from tests.unit.ledger.builders import DAIVON, NOW, TANIA, SetClock
 
 
 def test_the_switch_is_off_until_it_is_set(ledger: Ledger) -> None:
@@ -88,3 +89,69 @@ def test_of_many_that_try_one_gets_the_command(ledger: Ledger) -> None:
 def test_a_command_that_is_not_there_is_an_error(ledger: Ledger) -> None:
     with pytest.raises(LookupError, match="no command 7"):
         ledger.command(7)
+
+
+# -- switches by their names ----------------------------------------------------------------------------------------
+
+
+def test_switches_are_told_by_name_with_what_they_were_before(ledger: Ledger, clock: SetClock) -> None:
+    assert ledger.switches() == {}
+    assert ledger.set_switch(OBSERVE, "a look", "a") is None
+    clock.now += 1
+    was = ledger.set_switch(OBSERVE, "another look", "b")
+    assert was == Switch("a look", "a", NOW)
+    ledger.set_switch(pause_of(TANIA), "on holiday", "c")
+
+    stands = Switch("another look", "b", NOW + 1)
+    assert ledger.switches() == {OBSERVE: stands, f"pause {TANIA}": Switch("on holiday", "c", NOW + 1)}
+    assert ledger.kill_switch() is None
+    assert ledger.lift_switch(OBSERVE, "d") == stands
+    assert ledger.lift_switch(OBSERVE, "d") is None
+    assert list(ledger.switches()) == [f"pause {TANIA}"]
+
+
+def test_the_kill_switch_is_one_of_them(ledger: Ledger) -> None:
+    ledger.set_kill_switch("odd prices", "operator")
+    assert ledger.switches() == {KILL: Switch("odd prices", "operator", NOW)}
+    ledger.lift_switch(KILL, "operator")
+    assert ledger.kill_switch() is None
+
+
+def test_switches_outlive_the_process_and_reach_another(url: str, clock: SetClock) -> None:
+    with Ledger(url, clock) as first, Ledger(url, clock) as second:
+        first.set_switch(pause_of(TANIA), "on holiday", "a")
+        assert list(second.switches()) == [pause_of(TANIA)]
+        assert second.lift_switch(pause_of(TANIA), "b") is not None
+        assert first.switches() == {}
+        first.set_switch(OBSERVE, "a look", "a")
+    with Ledger(url, clock) as third:
+        assert list(third.switches()) == [OBSERVE]
+
+
+def test_processes_that_set_and_lift_at_the_same_moment_get_in_nobodys_way(url: str) -> None:
+    names = [KILL, OBSERVE, pause_of(TANIA), pause_of(DAIVON)]
+    failures: list[BaseException] = []
+    with Ledger(url, SetClock()):
+        pass
+
+    def toggle(by: str) -> None:
+        try:
+            with Ledger(url, SetClock()) as ledger:
+                for number in range(15):
+                    for name in names:
+                        ledger.set_switch(name, f"{number}", by)
+                    ledger.lift_switch(names[number % len(names)], by)
+                for name in names:
+                    ledger.set_switch(name, "in the end", by)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=toggle, args=(by,)) for by in ("a", "b", "c")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert failures == []
+    with Ledger(url, SetClock()) as ledger:
+        assert {name: one.reason for name, one in ledger.switches().items()} == dict.fromkeys(names, "in the end")

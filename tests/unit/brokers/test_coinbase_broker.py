@@ -102,7 +102,10 @@ def test_a_key_is_checked_and_the_balances_and_the_fee_are_had(make_broker: Make
 
 @pytest.mark.parametrize(
     ("lacks", "status"),
-    [({"can_trade": False}, "lacks can_trade"), ({"can_view": False, "can_trade": False}, "lacks can_view, can_trade")],
+    [
+        ({"can_trade": False}, "lacks Trade (can_trade)"),
+        ({"can_view": False, "can_trade": False}, "lacks View (can_view), Trade (can_trade)"),
+    ],
     ids=["trade", "both"],
 )
 def test_a_key_that_may_not_trade_is_barred_and_told_what_to_allow(
@@ -115,12 +118,12 @@ def test_a_key_that_may_not_trade_is_barred_and_told_what_to_allow(
     assert status in broker.status
 
 
-def test_a_key_that_may_transfer_is_warned_about(
-    make_broker: MakeBroker, venue: Venue, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_key_that_may_transfer_is_barred(make_broker: MakeBroker, venue: Venue) -> None:
     venue.answers["key_permissions"]["can_transfer"] = True
-    assert make_broker().connect(PATIENCE_S)
-    assert "can_transfer" in caplog.text
+    broker = make_broker()
+    assert broker.connect(PATIENCE_S) is False
+    assert broker.barred
+    assert "can_transfer" in broker.status
 
 
 @pytest.mark.parametrize("name", ["key_permissions", "accounts"])

@@ -219,7 +219,7 @@ def test_what_a_key_may_do() -> None:
     assert parse_permissions(recorded("key_permissions.json")) == KeyPermissions(True, True, False)
 
 
-@pytest.mark.parametrize("answer", [None, {}, {"can_trade": None}, {"can_trade": "true"}])
+@pytest.mark.parametrize("answer", [None, {}, {"can_trade": None}, {"can_trade": "true"}, {"can_trade": True}])
 def test_permissions_that_are_not_told_are_not_assumed(answer: Any) -> None:
     with pytest.raises(VenueUnclear):
         parse_permissions(answer)

@@ -266,7 +266,7 @@ def test_a_part_that_the_ledger_does_not_take_sends_nothing(town: Town) -> None:
 
 
 def test_a_ledger_that_cannot_be_read_holds_a_later_part_up(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.copy_trade_engine._LEDGER_PAUSE_S", 0.0)
+    monkeypatch.setattr("bot.copy_trade_engine.engine._LEDGER_PAUSE_S", 0.0)
     town.copy(part_of(0))
     read, tries = town.ledger.copies_of_order, iter([LedgerUnavailable("disk I/O error")] * 2)
 

@@ -16,12 +16,14 @@ from bot.domain.enums import InstrumentStatus, OrderState, Side, SizeType
 from bot.domain.ids import SignalId, client_order_id_of
 from bot.domain.orders import AccountBalances, Refused, Sized
 from bot.domain.signals import PlannedCopy, TradeSignal
+from bot.ledger.switches import Switch
 from tests.fakes.broker import BTC
 from tests.fakes.clock import NOW
 from tests.fakes.followers import StillBroker, follower
 from tests.unit.copying.builders import ENTRY, EXIT, RULES, TANIA, an_order
 
 HELD = Decimal("0.002")
+PAUSE = Switch("on holiday", "operator", NOW)
 
 
 def coins(held: Decimal = HELD) -> CopiedCoins:
@@ -120,6 +122,7 @@ def test_planning_again_gives_the_same_names_and_sizes() -> None:
 REFUSALS: dict[str, tuple[Callable[[], Follower], dict[str, Any], OrderState]] = {
     "kill switch": (follower, {"stopped": "maintenance"}, OrderState.SKIPPED),
     "account not connected": (disconnected, {}, OrderState.SKIPPED),
+    "paused by the operator": (follower, {"pauses": {TANIA: PAUSE}}, OrderState.SKIPPED),
     "symbol not listed": (unlisted, {}, OrderState.SKIPPED),
     "symbol disabled": (lambda: follower(disabled_symbols=["BTC-USD"]), {}, OrderState.SKIPPED),
     "symbol not allowed": (lambda: follower(allowed_symbols=["ETH-USD"]), {}, OrderState.SKIPPED),
@@ -141,6 +144,25 @@ def test_every_reason_not_to_enter_is_a_row_with_its_reason(code: str) -> None:
     assert copy.reason.startswith(code)
     assert len(copy.reason) > len(code), "the reason has its figures"
     assert order_of(copy, ENTRY) is None
+
+
+def test_a_disabled_user_gets_no_entry_and_says_so_before_everything_else_of_its_own() -> None:
+    copy = plan_for(follower(enabled=False, dollars=5), rules=replace(RULES, pauses={TANIA: PAUSE}))
+    assert copy.state is OrderState.SKIPPED
+    assert copy.reason == "disabled in its users file"
+
+
+@pytest.mark.parametrize("one", [follower(), follower(enabled=False)], ids=["paused", "disabled"])
+def test_the_exit_of_a_user_that_gets_no_entries_leaves_as_every_other(one: Follower) -> None:
+    copy = plan_for(one, EXIT, replace(RULES, pauses={TANIA: PAUSE}))
+    assert copy.state is OrderState.SUBMITTING
+    assert copy == plan_for(follower(), EXIT)
+
+
+def test_the_pause_of_one_is_not_the_pause_of_the_others() -> None:
+    rules = replace(RULES, pauses={TANIA: PAUSE})
+    states = [copy.state for copy in plan_copies(ENTRY, [follower(), follower("daivon")], coins(), rules)]
+    assert states == [OrderState.SKIPPED, OrderState.SUBMITTING]
 
 
 @pytest.mark.parametrize("status", [s for s in InstrumentStatus if s is not InstrumentStatus.ONLINE])

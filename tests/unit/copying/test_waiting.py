@@ -19,7 +19,7 @@ from bot.copying.waiting import WaitingOrders, WaitingParts
 from bot.domain.enums import BrokerType, OrderState, Side
 from bot.domain.errors import LedgerUnavailable
 from bot.domain.ids import AccountId, ClientOrderId, SignalId, client_order_id_of
-from bot.domain.orders import MarketOrder
+from bot.domain.orders import MarketOrder, Refused
 from bot.domain.outcomes import Rejected
 from bot.domain.signals import TradeSignal
 from tests.fakes.trace import PATIENCE_S
@@ -38,6 +38,7 @@ class WaitingDesk(Desk):
         self.accounts = {TANIA: AccountState(), DAIVON: AccountState()}
         self.stopped: str | None = None
         self.sold_since = False
+        self.unwanted: dict[AccountId, Refused] = {}
         self.waiting = WaitingOrders(
             WaitingParts(
                 ledger=self.ledger,
@@ -45,6 +46,7 @@ class WaitingDesk(Desk):
                 clock=self.clock,
                 broker_of=self.accounts.get,
                 stopped=lambda: self.stopped,
+                entries_stopped=lambda account: self.unwanted.get(account),
                 launch=lambda order, run: self.trace.add("launch", order),
                 sold_since=lambda signal: self.sold_since,
                 max_signal_age_s=60.0,

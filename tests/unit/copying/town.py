@@ -113,14 +113,14 @@ class Town:
         """A new process: nothing is asked of the ledger yet."""
         self.trace = Trace()
         self.lanes = []
-        self.gate = KillSwitchGate(False, lambda: False, self.ledger)
+        self.gate = KillSwitchGate(False, lambda: False, self.ledger, self._is_disabled)
+        self.gate.refresh()
         self.emitter = TradeSignalEmitter()
         self.manager = BrokerManager()
         self.brokers = {}
         self.manager.add_master(self._broker(MASTER, PromptLane))
         for account in self.users:
-            entry = {"user_id": account.name, "venue": "kraken", "independent": account in self.independent}
-            self.manager.add_user(UserSettings.model_validate(entry), self._broker(account, ManualLane))
+            self.manager.add_user(self._entry(account), self._broker(account, ManualLane))
         self.manager.start()
         if connect:
             for broker in self.manager.brokers:
@@ -139,6 +139,19 @@ class Town:
         self._next_tick_ns = self.clock.monotonic_ns()
         self.ticks = True
         return self
+
+    def _entry(self, account: AccountId, enabled: bool = True) -> UserSettings:
+        independent = account in self.independent
+        entry = {"user_id": account.name, "venue": "kraken", "independent": independent, "enabled": enabled}
+        return UserSettings.model_validate(entry)
+
+    def enable(self, account: AccountId, enabled: bool) -> None:
+        """The users file of a running process says so from now on."""
+        self.manager.replace_user(self._entry(account, enabled))
+
+    def _is_disabled(self, account: AccountId) -> bool:
+        entry = self.manager.user(account)
+        return entry is not None and not entry.user.enabled
 
     def restart(self, away_s: float = 0.0) -> int:
         """The process ends at this moment and a new one recovers; how many orders were open."""

@@ -5,33 +5,16 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from bot.reporting.log import configure_logging
 from bot.settings.redaction import Redactor
+from tests.unit.reporting.log_parts import SECRET, Stuck, logging_to, until
 
-SECRET = "kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSUXNsu3eow76sz84Q18fWxnyRzBHCd3pd5nE9qa99HAZtuZuj6F1huXg=="
 log = logging.getLogger("nija.test")
-
-
-@contextmanager
-def logging_to(stream: io.StringIO, json_lines: bool = False, level: str = "DEBUG") -> Iterator[None]:
-    root = logging.getLogger()
-    before, others = root.level, root.handlers[:]
-    root.handlers.clear()
-    redactor = Redactor()
-    redactor.register(SECRET)
-    setup = configure_logging(redactor, level, json_lines, stream)
-    try:
-        yield
-    finally:
-        setup.close()
-        root.setLevel(before)
-        root.handlers.extend(others)
 
 
 def fail_with_a_secret() -> None:
@@ -157,3 +140,91 @@ def test_a_stream_that_broke_stops_nobody() -> None:
     with logging_to(stream):
         stream.close()
         log.info("into the void")
+
+
+class Unspeakable:
+    """Cannot be made into text, in one way or another."""
+
+    def __init__(self, error: type[Exception]) -> None:
+        self._error = error
+
+    def __str__(self) -> str:
+        raise self._error(SECRET)
+
+    __repr__ = __str__
+
+
+class Endless:
+    """Making it into text never ends by itself."""
+
+    def __str__(self) -> str:
+        return f"{self}"
+
+
+@pytest.mark.parametrize("json_lines", [False, True], ids=["text", "json"])
+@pytest.mark.parametrize(
+    "thing", [Unspeakable(ValueError), Unspeakable(MemoryError), Endless()], ids=["error", "memory", "endless"]
+)
+def test_what_cannot_be_made_into_text_is_named_by_its_place_and_stops_no_later_line(
+    thing: object, json_lines: bool
+) -> None:
+    stream = io.StringIO()
+    with logging_to(stream, json_lines):
+        log.info("this is %s", thing)
+        log.info("the line after it")
+    first, second = stream.getvalue().splitlines()
+    assert "test_log.py" in first
+    assert SECRET[:20] not in first
+    assert "the line after it" in second
+    if json_lines:
+        assert json.loads(first)["logger"] == "nija.test"
+
+
+def test_a_line_has_the_time_at_which_it_was_logged() -> None:
+    stream = io.StringIO()
+    with logging_to(stream):
+        record = log.makeRecord(log.name, logging.INFO, __file__, 1, "long ago", (), None)
+        record.created = 1_790_000_000.5
+        log.handle(record)
+    assert stream.getvalue().startswith("2026-09-21 14:13:20 [info     ] long ago")
+
+
+def test_a_terminal_gets_colours_and_a_pipe_plain_lines() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal, pipe = Terminal(), io.StringIO()
+    for stream in (terminal, pipe):
+        with logging_to(stream):
+            log.info("🟢 COPY TRADE SUCCESS")
+    assert "\x1b[" in terminal.getvalue()
+    assert "🟢 COPY TRADE SUCCESS" in terminal.getvalue()
+    assert "\x1b[" not in pipe.getvalue()
+
+
+def test_a_terminal_that_knows_no_emoji_gets_the_line_all_the_same() -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii")
+    with logging_to(stream):  # type: ignore[arg-type]
+        log.info("🟢 COPY TRADE SUCCESS")
+    assert b"COPY TRADE SUCCESS" in raw.getvalue()
+
+
+def test_a_terminal_that_stands_still_slows_nobody_and_what_is_too_much_is_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bot.reporting.log.writers._MOST_WAITING", 1000)
+    stream = Stuck()
+    with logging_to(stream):
+        for number in range(3000):
+            log.info("line %d", number)
+        stream.go_on.set()
+        assert until(lambda: "line 999" in stream.getvalue())
+        log.info("afterwards")
+    text = stream.getvalue()
+    # Once more where the writer took one up in between.
+    dropped = sum(map(int, re.findall(r"(\d+) lines of the log were dropped", text)))
+    assert dropped + text.count("] line ") == 3000
+    assert dropped > 1900
+    assert "afterwards" in text

@@ -43,7 +43,13 @@ class Office:
         variables = {"NIJA_USERS_DIR": str(self.users)}
         for environment in environments:
             variables |= environment
+        self.keep_private()
         return load_settings(variables, self.dotenv)
+
+    def keep_private(self) -> None:
+        """``.env`` as it has to be."""
+        if self.dotenv.exists():
+            self.dotenv.chmod(0o600)
 
 
 def names_of(settings: Settings) -> list[str]:

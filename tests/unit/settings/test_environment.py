@@ -161,6 +161,7 @@ def test_dotenv_fills_in_what_the_environment_does_not_say(office: Office) -> No
 
 def test_dotenv_does_not_change_the_process_environment(office: Office) -> None:
     office.dotenv.write_text("KRAKEN_API_KEY=file-key\nOBSERVE_ONLY=true\n", encoding="utf-8")
+    office.keep_private()
     before = dict(os.environ)
     load_settings({"NIJA_USERS_DIR": str(office.users), "KRAKEN_API_SECRET": "x"}, office.dotenv)
     assert dict(os.environ) == before

@@ -1,0 +1,122 @@
+"""What people see of a running system, and what it tells them by itself: page, metrics, notifications, audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from bot.app.auditing import Auditing
+from bot.app.heartbeat import HeartbeatFile
+from bot.app.notices import DailySummary, Notices
+from bot.app.page import PageSources, make_page, program_version
+from bot.broker_manager import BrokerManager
+from bot.domain.ids import AccountId
+from bot.domain.ports import Clock
+from bot.ledger.journal import Ledger
+from bot.reporting.events import EventHub
+from bot.reporting.listening import Announcements
+from bot.reporting.live import LiveSystem
+from bot.reporting.metrics import Metrics
+from bot.reporting.notify import Notifier, chosen_kinds, make_channels
+from bot.reporting.telling import EventTeller
+from bot.runtime.service import Service
+from bot.settings.env import Environment, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class HouseParts:
+    """What it is made of.
+
+    Attributes:
+        left_out: accounts that could not even be made, and why.
+        redact: masks secrets in whatever leaves by page and audit log.
+    """
+
+    settings: Settings
+    ledger: Ledger
+    manager: BrokerManager
+    live: LiveSystem
+    events: EventHub
+    announcer: Announcements
+    clock: Clock
+    max_user_risk: Callable[[], Decimal]
+    left_out: Callable[[], Mapping[AccountId, str]]
+    redact: Callable[[str], str]
+
+
+class OperatorsHouse:
+    """Made before the system starts; its services are started by the system, some first, some last.
+
+    Raises:
+        SettingsError: a setting of page or notifications cannot be used.
+    """
+
+    def __init__(self, parts: HouseParts) -> None:
+        environment, events, clock = parts.settings.environment, parts.events, parts.clock
+        self._ledger = parts.ledger
+        self._auditing = Auditing(environment.nija_data_dir, parts.ledger.views, events, clock, parts.redact)
+        self._notifier = Notifier(
+            make_channels(environment.notify_urls), chosen_kinds(environment.notify_events), clock
+        )
+        events.listen(self._notifier.listen)
+        metrics = Metrics(program_version(), clock)
+        metrics.watch(parts.live)
+        events.listen(metrics.listener.happened)
+        teller = EventTeller(events, clock)
+        parts.announcer.add(metrics.listener)
+        parts.announcer.add(teller)
+        summary = DailySummary(environment.notify_summary_at, environment.nija_data_dir, parts.ledger.views, clock)
+        self.notices = Notices(
+            parts.live, events, clock, teller, parts.left_out, parts.ledger.kill_switch, daily=summary
+        )
+        self._page = make_page(
+            PageSources(
+                settings=parts.settings,
+                ledger=parts.ledger,
+                manager=parts.manager,
+                live=parts.live,
+                events=events,
+                clock=clock,
+                max_user_risk=parts.max_user_risk,
+                problems=lambda: [str(problem) for problem in parts.settings.problems],
+                render_metrics=metrics.render,
+                audit_page=self._auditing.audit_page,
+                redact=parts.redact,
+            )
+        )
+        self._heartbeat = HeartbeatFile(environment.nija_data_dir, parts.live, clock)
+
+    @property
+    def first(self) -> list[Service]:
+        """To be started as soon as the ledger is open: they hear what follows."""
+        found: list[Service] = [self._auditing.auditor]
+        if self._notifier is not None:
+            found.append(self._notifier)
+        return found
+
+    @property
+    def last(self) -> list[Service]:
+        """To be started once everything else runs."""
+        found: list[Service] = [self.notices, self._heartbeat]
+        if self._page is not None:
+            found.append(self._page)
+        return found
+
+    def stopping(self) -> None:
+        """The system is asked to end: tell it while somebody can still be told."""
+        self.notices.stopping()
+
+    def finish(self, within_s: float) -> None:
+        """Write the rest of the audit log; before the ledger is closed."""
+        self._ledger.flush(within_s)
+        self._auditing.finish(within_s)
+
+
+def _make_notifier(environment: Environment, events: EventHub, clock: Clock) -> Notifier | None:
+    kinds = chosen_kinds(environment.notify_events)
+    if not environment.notify_urls:
+        return None
+    notifier = Notifier(make_channels(environment.notify_urls), kinds, clock)
+    events.listen(notifier.listen)
+    return notifier
