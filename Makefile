@@ -7,7 +7,7 @@ LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-ver
 	--exclude-newer "3 days" --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test check format-check format lint types floors lock upgrade demo paper soak clean
+.PHONY: help setup test check format-check format lint types floors lock upgrade demo paper soak day clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ paper: ## run the paper exchange alone; ARGS="--help" says more
 
 soak: setup ## trades, faults and kills at random against the copy path, for SOAK_MINUTES=10
 	@$(BIN)/python -m tests.state_machine.play
+
+day: setup ## a day of paper trading in DAY_MINUTES=10 with the page open in Chromium: is memory flat, the heartbeat steady?
+	@$(BIN)/python -m tests.e2e.page.day
 
 clean: ## remove caches and the environment; data and .env stay
 	rm -rf .venv .venv.lock .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info

@@ -41,10 +41,18 @@ class CommandDesk(Service):
         ledger: holds the rows.
         handlers: who carries out which kind.
         poll_s: how often it looks for a new row.
+        tell: told of every command that was carried out, and whether it failed.
     """
 
-    def __init__(self, ledger: Ledger, handlers: Mapping[str, Handler], poll_s: float) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        handlers: Mapping[str, Handler],
+        poll_s: float,
+        tell: Callable[[Command, bool], None] = lambda *_: None,
+    ) -> None:
         super().__init__("command desk")
+        self._tell = tell
         self._ledger = ledger
         self._handlers = handlers
         self._poll_s = poll_s
@@ -87,6 +95,7 @@ class CommandDesk(Service):
 
     def _finish(self, command: Command, outcome: Outcome) -> None:
         result, failed = outcome
+        self._tell(command, failed)
         try:
             self._ledger.finish_command(command.id, result, failed=failed)
         except LedgerUnavailable as error:

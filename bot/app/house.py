@@ -6,13 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from bot import __version__
 from bot.app.auditing import Auditing
 from bot.app.heartbeat import HeartbeatFile
 from bot.app.notices import DailySummary, Notices
-from bot.app.page import PageSources, make_page, program_version
+from bot.app.page import PageSources, make_page
 from bot.broker_manager import BrokerManager
+from bot.domain.events import EventKind
 from bot.domain.ids import AccountId
 from bot.domain.ports import Clock
+from bot.ledger.commands import Command
 from bot.ledger.journal import Ledger
 from bot.reporting.events import EventHub
 from bot.reporting.listening import Announcements
@@ -22,6 +25,9 @@ from bot.reporting.notify import Notifier, chosen_kinds, make_channels
 from bot.reporting.telling import EventTeller
 from bot.runtime.service import Service
 from bot.settings.env import Environment, Settings
+
+#: They look, or ask for what is confirmed elsewhere.
+_QUIET_COMMANDS = frozenset({"ledger_check"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +60,13 @@ class OperatorsHouse:
 
     def __init__(self, parts: HouseParts) -> None:
         environment, events, clock = parts.settings.environment, parts.events, parts.clock
-        self._ledger = parts.ledger
+        self._ledger, self._events = parts.ledger, events
         self._auditing = Auditing(environment.nija_data_dir, parts.ledger.views, events, clock, parts.redact)
         self._notifier = Notifier(
             make_channels(environment.notify_urls), chosen_kinds(environment.notify_events), clock
         )
         events.listen(self._notifier.listen)
-        metrics = Metrics(program_version(), clock)
+        metrics = Metrics(__version__, clock)
         metrics.watch(parts.live)
         events.listen(metrics.listener.happened)
         teller = EventTeller(events, clock)
@@ -89,19 +95,27 @@ class OperatorsHouse:
 
     @property
     def first(self) -> list[Service]:
-        """To be started as soon as the ledger is open: they hear what follows."""
+        """To be started as soon as the ledger is open: they hear and show what follows."""
         found: list[Service] = [self._auditing.auditor]
         if self._notifier is not None:
             found.append(self._notifier)
+        if self._page is not None:
+            found.append(self._page)
         return found
 
     @property
     def last(self) -> list[Service]:
         """To be started once everything else runs."""
-        found: list[Service] = [self.notices, self._heartbeat]
-        if self._page is not None:
-            found.append(self._page)
-        return found
+        return [self.notices, self._heartbeat]
+
+    def tell_command(self, command: Command, failed: bool) -> None:
+        """Somebody gave a command, and it was carried out, or failed."""
+        if command.kind in _QUIET_COMMANDS:
+            return
+        given = " ".join(str(value) for name, value in command.payload.items() if name != "by" and value is not None)
+        by, end = command.payload.get("by", "the command line"), "FAILED" if failed else "done"
+        text = f"{command.kind} by {by}: {given or 'no details'}: {end}"
+        self._events.tell(EventKind.COMMAND, text, detail="To see it: python bot.py audit show")
 
     def stopping(self) -> None:
         """The system is asked to end: tell it while somebody can still be told."""

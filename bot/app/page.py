@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from importlib import metadata
 from typing import TYPE_CHECKING
 
+from bot import __version__
 from bot.broker_manager import BrokerManager
 from bot.domain.ids import AccountId
 from bot.domain.ports import Clock
@@ -20,8 +20,6 @@ from bot.settings.env import Settings
 if TYPE_CHECKING:
     from bot.web.parts import AuditPage, Limits
     from bot.web.server import WebServer as Page
-
-_PACKAGE = "nija-copy-trading"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,7 @@ def make_page(sources: PageSources) -> Page | None:
     parts = PageParts(
         address=page_address(environment),
         passwords=PasswordStore(environment.nija_data_dir),
-        version=program_version(),
+        version=__version__,
         strategy=environment.strategy,
         watch_master=environment.watch_master,
         live=sources.live,
@@ -96,12 +94,3 @@ def _limits_of(sources: PageSources, account: AccountId) -> Limits | None:
     common = sources.max_user_risk()
     risk = common if user.max_user_risk is None else min(user.max_user_risk, common)
     return Limits(risk, user.multiplier, user.max_trade_usd)
-
-
-def program_version() -> str:
-    """Of the installed package."""
-    try:
-        return metadata.version(_PACKAGE)
-    except metadata.PackageNotFoundError:
-        # Run from its folder, not installed.
-        return "unpackaged"

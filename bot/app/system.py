@@ -209,7 +209,8 @@ class CopyTradingSystem(MasterTrades):
             "ledger_check": LedgerChecks(self.manager, self.ledger).go_on,
             "resync": ResyncDesk(self._resync_parts()).carry_out,
         }
-        self._launch(CommandDesk(self.ledger, handlers, _COMMAND_POLL_S))
+        tell_command = self._house.tell_command if self._house else lambda *_: None
+        self._launch(CommandDesk(self.ledger, handlers, _COMMAND_POLL_S, tell_command))
         for trader in self._traders:
             self._launch(trader)
         for service in self._house.last if self._house else ():

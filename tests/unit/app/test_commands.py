@@ -65,6 +65,18 @@ def test_each_kind_goes_to_its_handler_and_its_result_is_kept(ledger: Ledger, op
     assert (resume.state, resume.result) == (CommandState.FAILED, {"resumed": "anna"})
 
 
+def test_what_was_carried_out_is_told_and_whether_it_failed(ledger: Ledger) -> None:
+    told: list[tuple[str, bool]] = []
+    handlers: dict[str, Handler] = {"kill": lambda _: ({}, False)}
+    desk = CommandDesk(ledger, handlers, 0.01, lambda command, failed: told.append((command.kind, failed)))
+    desk.start()
+    for kind in ("kill", "sing"):
+        finished(ledger, ledger.post_command(kind, {}))
+    desk.stop()
+    assert desk.join(time.monotonic() + PATIENCE_S)
+    assert told == [("kill", False), ("sing", True)]
+
+
 def test_commands_are_carried_out_one_at_a_time_in_their_order(ledger: Ledger, open_desk: Desk) -> None:
     seen: list[int] = []
     numbers = [ledger.post_command("note", {"number": number}) for number in range(20)]
