@@ -13,6 +13,7 @@ import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from bot.app.auditing import LedgerComparison, audit_queries_of
+from bot.app.folder import make_data_folder
 from bot.audit.chain import AuditChain, append_now
 from bot.audit.check import ChainCheck, Fault, whole_lines_end
 from bot.audit.entries import AuditKind, Entry
@@ -97,6 +98,7 @@ def verify(
 def write_down(data_dir: Path, kind: AuditKind, what: str, **detail: object) -> bool:
     """Write what a command did into the log; whether that could be done. Where it could not, a line says so: what was
     done stays done."""
+    make_data_folder(data_dir)
     try:
         append_now(data_dir, SystemClock(), kind, getpass.getuser(), what, **detail)
     except OSError as error:

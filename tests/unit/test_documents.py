@@ -234,7 +234,8 @@ def anchors(text: str) -> set[str]:
 
 def broken_links(path: Path) -> list[str]:
     broken = []
-    for target in _LINK.findall(_SPAN.sub("", without_blocks(text_of(path)))):
+    text = _SPAN.sub("", without_blocks(text_of(path)))
+    for target in [*_LINK.findall(text), *re.findall(r'(?:src|href)="([^"]+)"', text)]:
         if re.match(r"[a-z]+:", target):
             continue
         file, _, anchor = target.partition("#")
@@ -251,9 +252,11 @@ def test_links_and_pictures_lead_somewhere(path: Path) -> None:
 
 def test_links_that_lead_nowhere_are_noticed(tmp_path: Path) -> None:
     document = tmp_path / "one.md"
-    document.write_text("# A `b` c, d\n[a](two.md) [b](#a-b-c-d) [c](#a-b-c) ![d](p.png) [e](https://example.com)\n")
+    document.write_text(
+        '# A `b` c, d\n[a](two.md) [b](#a-b-c-d) [c](#a-b-c) ![d](p.png) [e](https://example.com)\n<img src="q.png">\n'
+    )
 
-    assert broken_links(document) == ["two.md", "#a-b-c", "p.png"]
+    assert broken_links(document) == ["two.md", "#a-b-c", "p.png", "q.png"]
 
 
 def test_every_document_is_reached_from_the_readme() -> None:
