@@ -17,7 +17,7 @@ from tests.paper_exchange.client import eventually
 pytestmark = pytest.mark.e2e
 
 TABLES = ("signals", "copies", "master_orders", "fills", "order_events", "copied_coins", "coin_adjustments")
-TABLES += ("watches", "uncopied")
+TABLES += ("watches", "balance_history", "uncopied")
 
 
 def buy(house: House) -> None:

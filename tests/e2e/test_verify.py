@@ -237,7 +237,6 @@ def _not_a_ledger(house: House) -> None:
             _same_key, ("keys", "kraken"), ("another account uses", "KRAKEN_USER_BERT_API_KEY"), id="same-key"
         ),
         pytest.param(_no_key, ("keys", "kraken"), ("KRAKEN_USER_ANNA_API_KEY=", ".env"), id="no-key"),
-        pytest.param(_open_env_file, ("env file", None), ("read by others", "chmod 600 .env"), id="open-env-file"),
         pytest.param(_no_data_folder, ("data folder", None), ("NIJA_DATA_DIR",), id="data-folder"),
         pytest.param(
             _other_master, ("following", "anna:kraken"), ("master:alpaca", '"follow": "kraken"'), id="no-master"
@@ -334,6 +333,14 @@ def test_without_any_keys_it_says_what_to_do_first(house: House, arguments: tupl
     found.says("accounts", "python bot.py demo")
     found.says("accounts", "cp .env.example .env")
     found.says("accounts", "KRAKEN_MASTER_API_KEY=")
+
+
+def test_an_env_file_that_others_may_read_is_refused_with_the_line_that_mends_it(house: House) -> None:
+    _open_env_file(house)
+    house.run("verify").refused(2, ".env", "chmod 600 .env")
+    told = house.run("verify", "--json")
+    assert told.code == 2
+    assert any("chmod 600 .env" in check["text"] for check in told.json["checks"])
 
 
 def test_settings_that_cannot_be_read_are_told_apart(house: House) -> None:

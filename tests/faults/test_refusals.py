@@ -125,7 +125,7 @@ def exits(resumed: Town) -> Town:
     town.paper.delete("/faults")
     limit(town, *LIMITS)
     town.strike(CLOSED, "error", text="EService:Market in cancel_only mode", times=None, for_s=8)
-    town.strike(DOWN, "error", method=None, text="EService:Unavailable", times=None, for_s=16)
+    town.strike(DOWN, "error", method=None, text="EService:Unavailable", times=None, for_s=24)
     town.paper.patch(f"/accounts/{town.logins[REVOKED].name}", enabled=False)
     town.trade("sell", BITCOIN, "--quantity", f"{town.held('master'):f}")
     return town

@@ -208,7 +208,7 @@ def test_an_account_that_is_not_set_up_any_more_does_not_keep_the_others_from_re
     eventually(lambda: states(house, "bert") == states(house, "cora") == [S.UNKNOWN])
     house.stop()
     house.paper.delete("/faults")
-    house.entries["bert"] = {"enabled": False}
+    house.variables = SOON | {"KRAKEN_USER_BERT_API_KEY": "", "KRAKEN_USER_BERT_API_SECRET": ""}
 
     house.start()
 
@@ -216,7 +216,7 @@ def test_an_account_that_is_not_set_up_any_more_does_not_keep_the_others_from_re
     assert states(house, "bert") == [S.UNKNOWN]
     assert house.trade("buy", "100")
     house.stop()
-    del house.entries["bert"]
+    house.variables = SOON
     house.start()
     eventually(lambda: states(house, "bert") == [S.FILLED], PATIENCE_S)
     assert len(house.orders("bert")) == 1

@@ -63,6 +63,7 @@ class LiveHouse(House):
                 f"KRAKEN_USER_{who.upper()}_API_SECRET={secret}",
             ]
             self.secrets += [login.key, login.secret, secret]
+        self.dotenv.touch(0o600)
         self.dotenv.write_text("\n".join(lines) + "\n")
 
     def newcomer(self, who: str, dollars: str = "1000") -> None:
@@ -78,13 +79,14 @@ class LiveHouse(House):
             "KRAKEN_TIER": "Pro",
             "STRATEGY": "off",
             "WATCH_MASTER": "false",
+            "WEB_PORT": "0",
             "KRAKEN_MASTER_API_KEY": login.key,
             "KRAKEN_MASTER_API_SECRET": login.secret,
         }
         return load_settings(variables | self.variables, self.dotenv)
 
     def start(self) -> LiveHouse:
-        self._system = CopyTradingSystem(self.settings(), front_door_switches(), TradeSignalEmitter())
+        self._system = CopyTradingSystem(self.settings(), front_door_switches(), TradeSignalEmitter(), unattended=True)
         self._system.events.listen(self.events.append)
         self._system.start()
         return self

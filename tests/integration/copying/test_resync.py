@@ -219,11 +219,11 @@ def test_too_much_is_sold_and_only_copied_coins(make_house: MakeHouse) -> None:
     house.trade("buy", "500")
     held = house.copied("bert")
     house.stop()
-    house.entries["bert"] = {"enabled": False}
+    house.variables = {"KRAKEN_USER_BERT_API_KEY": "", "KRAKEN_USER_BERT_API_SECRET": ""}
     house.start()
     house.trade("sell", str(floor_lot(house.held("master") / 2)), "base")
     house.stop()
-    house.entries["bert"] = {}
+    house.variables = {}
     house.start()
     assert drift(house, "bert").keys() == {"not set up then"}
 
