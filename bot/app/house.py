@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from bot import __version__
 from bot.app.auditing import Auditing
 from bot.app.heartbeat import HeartbeatFile
 from bot.app.notices import DailySummary, Notices
@@ -15,6 +14,7 @@ from bot.broker_manager import BrokerManager
 from bot.domain.events import EventKind
 from bot.domain.ids import AccountId
 from bot.domain.ports import Clock
+from bot.domain.version import __version__
 from bot.ledger.commands import Command
 from bot.ledger.journal import Ledger
 from bot.reporting.events import EventHub

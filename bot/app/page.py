@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from bot import __version__
 from bot.broker_manager import BrokerManager
 from bot.domain.ids import AccountId
 from bot.domain.ports import Clock
+from bot.domain.version import __version__
 from bot.ledger.journal import Ledger
 from bot.ledger.page_queries import PageQueries
 from bot.reporting.events import EventHub
