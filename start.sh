@@ -122,6 +122,8 @@ case ${1:-} in
     test)
         install_dev
         shift
+        # Tests start the program hundreds of times; without bytecode files a third of each start is compiling.
+        unset PYTHONDONTWRITEBYTECODE
         # Most tests wait for a venue: three at a time, file by file, need a third of the time on two cores.
         if [ $# -eq 0 ]; then set -- -n 3 --dist loadfile; fi
         exec "$python" -m pytest "$@"

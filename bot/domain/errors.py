@@ -8,6 +8,7 @@
     ├── IllegalTransition       a fault of the program: stop and call a human
     ├── LedgerUnavailable       nothing may be sent until the ledger can be written
     ├── AccountInUse            another process holds this account: leave it alone
+    ├── RequestKeyTaken         refuse this request: its key belongs to another one
     └── VenueError              a venue or the way to it
         ├── VenueUnreachable    provably not sent: may be tried again
         ├── VenueRejected       the venue said no: nothing was done
@@ -42,6 +43,10 @@ class LedgerUnavailable(NijaError):
 
 class AccountInUse(NijaError):
     """Another process holds the lock of this account."""
+
+
+class RequestKeyTaken(NijaError, ValueError):
+    """The key of a request belongs to one that asked for something else."""
 
 
 class VenueError(NijaError):

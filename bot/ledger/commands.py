@@ -9,7 +9,9 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, select
+from sqlalchemy.dialects import postgresql, sqlite
 
+from bot.domain.errors import RequestKeyTaken
 from bot.ledger.tables import commands
 
 
@@ -24,7 +26,10 @@ class CommandState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command. ``result`` is None until it is finished; times are unix seconds."""
+    """One command. ``result`` is None until it is finished; times are unix seconds.
+
+    ``request_key`` names the request that asked for it; None where that had no name.
+    """
 
     id: int
     kind: str
@@ -34,6 +39,7 @@ class Command:
     created_at: float
     taken_at: float | None
     finished_at: float | None
+    request_key: str | None = None
 
 
 _COLUMNS = (
@@ -45,16 +51,39 @@ _COLUMNS = (
     commands.c.created_at,
     commands.c.taken_at,
     commands.c.finished_at,
+    commands.c.request_key,
 )
 
 
-def add_command(connection: Connection, kind: str, payload: str, at: float) -> int:
-    """Queue a command; returns its number."""
-    added = connection.execute(
-        commands.insert().values(kind=kind, payload=payload, state=CommandState.QUEUED.value, created_at=at)
+def add_command(connection: Connection, kind: str, payload: str, at: float, request_key: str | None = None) -> int:
+    """Queue a command; returns its number, or that of the one which the same request asked for before.
+
+    Raises:
+        RequestKeyTaken: the key belongs to a command of another kind or payload.
+    """
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    # In one statement: another process may queue the same request at this moment. Rows without a key never meet.
+    number = connection.scalar(
+        insert(commands)
+        .values(kind=kind, payload=payload, state=CommandState.QUEUED.value, created_at=at, request_key=request_key)
+        .on_conflict_do_nothing(index_elements=[commands.c.request_key])
+        .returning(commands.c.id)
     )
-    key = added.inserted_primary_key
-    return int(key[0]) if key is not None else 0
+    if number is not None:
+        return int(number)
+    stands = connection.execute(
+        select(commands.c.id, commands.c.kind, commands.c.payload).where(commands.c.request_key == request_key)
+    ).one()
+    if stands.kind != kind or _in_order(stands.payload) != _in_order(payload):
+        raise RequestKeyTaken(
+            f"this key belongs to command {stands.id}, which asks for something else: take a new key for a new command"
+        )
+    return int(stands.id)
+
+
+def _in_order(payload: str) -> str:
+    # As text, because to Python 1 and true are the same.
+    return json.dumps(json.loads(payload), sort_keys=True)
 
 
 def is_command_queued(connection: Connection) -> bool:
@@ -102,6 +131,7 @@ def read_command(connection: Connection, number: int) -> Command:
         row.created_at,
         row.taken_at,
         row.finished_at,
+        row.request_key,
     )
 
 

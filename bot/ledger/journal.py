@@ -320,14 +320,19 @@ class Ledger(WatchingLedger):
         """
         return self._look(read_switch)
 
-    def post_command(self, kind: str, payload: Mapping[str, Any]) -> int:
+    def post_command(self, kind: str, payload: Mapping[str, Any], request_key: str | None = None) -> int:
         """Queue a command for the running bot; returns its number.
 
+        Args:
+            request_key: names the request: asked again under the same name it stays one command, whose number is
+                returned; None for a request that is never asked again.
+
         Raises:
-            LedgerUnavailable: it is not queued.
+            LedgerUnavailable: it is not queued, or nobody can tell yet; under a key it may be asked again.
+            RequestKeyTaken: the key belongs to a command of another kind or payload; nothing is queued.
         """
         at, text = self._clock.time(), as_json(payload)
-        return self._writer.run(lambda connection: add_command(connection, kind, text, at))
+        return self._writer.run(lambda connection: add_command(connection, kind, text, at, request_key))
 
     def take_command(self) -> Command | None:
         """Take the oldest queued command, if any; nobody else gets it.

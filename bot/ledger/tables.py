@@ -31,7 +31,7 @@ from bot.domain.ids import AccountId
 from bot.domain.money import plain, to_decimal
 
 #: Raised by one with every change of the tables below, which needs a step in the folder ``migrations``.
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 
 class DecimalText(TypeDecorator[Decimal]):
@@ -282,7 +282,10 @@ commands = Table(
     Column("created_at", Double, nullable=False),
     Column("taken_at", Double),
     Column("finished_at", Double),
+    # What names a request that may be asked twice; empty where nobody gave it a name.
+    Column("request_key", Text),
     Index("ix_commands_state", "state"),
+    Index("ix_commands_request_key", "request_key", unique=True),
 )
 
 accounts = Table(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Header, HTTPException, Path
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from bot.domain.enums import BrokerType, Side, SizeType
+from bot.domain.errors import RequestKeyTaken
 from bot.web.answers import CommandAnswer, CommandQueued
 from bot.web.parts import PageParts
 from bot.web.problems import NotFound, problems
@@ -154,16 +155,31 @@ CommandRequest = Annotated[
     Kill | Resume | PauseUser | UnpauseUser | Observe | Trade | ResumeUser, Field(discriminator="kind")
 ]
 
+_KEY_HEADER = "Idempotency-Key"
+RequestKey = Annotated[
+    str | None,
+    Header(
+        alias=_KEY_HEADER,
+        pattern=r"^[A-Za-z0-9._-]{1,64}$",
+        description="Names this request, 1 to 64 of A-Z a-z 0-9 . _ -, chosen anew for each new command. Who got no "
+        "answer asks again with the same key and body: it stays one command, and its id is answered. The same key "
+        "with another body is refused. Without a key every request is a command of its own.",
+    ),
+]
+
 
 def asking_routes(parts: PageParts) -> APIRouter:
     """Write a command down; look at what became of it."""
     routes = APIRouter(prefix="/api/commands", tags=["commands"])
 
     @routes.post("", status_code=202, responses=problems(400, 401, 403, 408, 413, 422, 503))
-    def post_command(request: CommandRequest) -> CommandQueued:
+    def post_command(request: CommandRequest, idempotency_key: RequestKey = None) -> CommandQueued:
         """Write a command down; the bot carries it out within a second."""
         payload = request.payload.model_dump(mode="json") | {"by": _BY}
-        return CommandQueued(id=str(parts.post_command(request.kind, payload)))
+        try:
+            return CommandQueued(id=str(parts.post_command(request.kind, payload, idempotency_key)))
+        except RequestKeyTaken as error:
+            raise HTTPException(422, f"{_KEY_HEADER}: {error}") from error
 
     @routes.get("/{number}", responses=problems(400, 401, 404, 422, 503))
     def get_command(number: Annotated[int, Path(ge=1, le=_HIGHEST_NUMBER)]) -> CommandAnswer:

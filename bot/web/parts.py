@@ -44,7 +44,8 @@ class PageParts:
         strategy: that trades the masters' accounts; ``off`` for none.
         limits_of: of a user, as they are now; None for a master and for who is not known.
         problems: what the settings left out and why, one line each.
-        post_command: writes a command row and returns its number; raises ``LedgerUnavailable``.
+        post_command: ``(kind, payload, request_key)``: writes a command row and returns its number, or that of the row
+            which has the key already; raises ``LedgerUnavailable`` and ``RequestKeyTaken``.
         render_metrics: the text that Prometheus reads.
         redact: masks secrets in whatever leaves by the API.
         metrics_token: whoever shows it may read the metrics; empty for nobody.
@@ -62,7 +63,7 @@ class PageParts:
     clock: Clock
     limits_of: Callable[[AccountId], Limits | None]
     problems: Callable[[], Sequence[str]]
-    post_command: Callable[[str, Mapping[str, Any]], int]
+    post_command: Callable[[str, Mapping[str, Any], str | None], int]
     audit_page: AuditPage
     render_metrics: Callable[[], bytes]
     redact: Callable[[str], str]

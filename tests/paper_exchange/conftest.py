@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import localcontext
 
 import pytest
 
@@ -23,6 +24,13 @@ _SETTINGS = {
     "duplicate_client_order_id": "echo",
     "clock_offset_s": 0,
 }
+
+
+@pytest.fixture(autouse=True)
+def _own_decimals() -> Iterator[None]:
+    # ccxt changes how its thread rounds, and leaves it so.
+    with localcontext():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -294,7 +294,8 @@ class TestHonesty:
         at_desk.think()
         tab.get_by_role("dialog").get_by_role("button", name="Stop all trading").click()
 
-        expect(tab.get_by_role("dialog").get_by_role("alert")).to_contain_text("NOT KNOWN whether the bot took")
+        alert = tab.get_by_role("dialog").get_by_role("alert")
+        expect(alert).to_contain_text("NOT KNOWN whether the bot took", timeout=15_000)
 
     def test_what_a_venue_says_is_text_and_never_part_of_the_page(self, at_desk: Visitor) -> None:
         tab = at_desk.log_in()

@@ -255,6 +255,21 @@ def test_what_is_queued_while_the_server_is_gone_is_written_later_in_its_order(
         assert ledger.record_plan(another, [copy_of(another)])
 
 
+@pytest.mark.parametrize("cut", Cut)
+def test_a_command_of_which_nobody_can_tell_is_one_when_it_is_asked_again(place: Place, cut: Cut) -> None:
+    trade = {"symbol": "BTC-USD"}
+    place.line.cut_at_next_commit(cut, stays_cut=True)
+    with pytest.raises(LedgerUnavailable, match=BROKEN):
+        place.ledger.post_command("trade", trade, "k1")
+    place.line.open = True
+    eventually(lambda: place.ledger.healthy)
+
+    numbers = {place.ledger.post_command("trade", trade, "k1") for _ in range(2)}
+
+    assert {(one,) for one in numbers} == {*rows(place.direct, "SELECT id FROM commands")}
+    assert len(numbers) == 1
+
+
 def test_switch_and_commands_are_seen_again_when_the_server_is_back(
     server: Server, postgresql: str, clock: SetClock
 ) -> None:

@@ -150,6 +150,7 @@ def test_coins_are_the_sum_of_the_fills(trades: list[tuple[Side, Decimal, bool]]
             if told_twice:
                 ledger.settled(order, report_of(fill_of(f"T{number}", amount)), OrderState.FILLED)
             expected += amount if side is Side.BUY else -amount
+        assert ledger.flush(30)
         coins = ledger.copied_coins()
 
     assert coins == ({BTC: expected} if expected else {})
@@ -192,7 +193,8 @@ def test_whatever_the_state_each_fill_is_stored_once(start: OrderState, steps: l
                 parts, state = step
                 told |= parts
                 ledger.settled(order, report_of(*(_PARTS[part] for part in parts), order_id="V1"), state)
-            assert not flush_between or ledger.flush(2)
+            assert not flush_between or ledger.flush(30)
+        assert ledger.flush(30)
         coins = ledger.copied_coins()
 
     bought = sum((_PARTS[part].quantity for part in told), Decimal(0))

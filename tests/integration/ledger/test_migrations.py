@@ -82,7 +82,14 @@ def version_3(url: str) -> str:
     return brought_to(version_2(url), 3)
 
 
-@pytest.fixture(params=[version_1, version_2, version_3], ids=["version 1", "version 2", "version 3"])
+def version_4(url: str) -> str:
+    """What the program of version 4 made of that."""
+    return brought_to(version_3(url), 4)
+
+
+@pytest.fixture(
+    params=[version_1, version_2, version_3, version_4], ids=["version 1", "version 2", "version 3", "version 4"]
+)
 def old(request: pytest.FixtureRequest, url: str) -> str:
     """A ledger of an older version with two signals, three copies and a master's order."""
     made: str = request.param(url)

@@ -234,7 +234,7 @@ def is_up(url: str) -> bool:
     except requests.exceptions.SSLError:
         # It speaks: that is enough here.
         return True
-    except requests.ConnectionError:
+    except (requests.ConnectionError, requests.Timeout):
         return False
     return True
 

@@ -10,8 +10,11 @@ export class ApiError extends Error {
 
 const PATIENCE_MS = 15000;
 
-async function call(method, path, body) {
-  const headers = { Accept: "application/json" };
+/** Whether nobody here can tell if a request was carried out. */
+export const isUnclear = (error) => error.status === 0 || error.status >= 500;
+
+async function call(method, path, body, more = {}) {
+  const headers = { Accept: "application/json", ...more };
   if (method !== "GET") headers["X-NIJA"] = "1";
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const gaveUp = new AbortController();
@@ -27,6 +30,7 @@ async function call(method, path, body) {
     if (answer.status === 401) sessionEnded();
     const told = answer.status === 204 ? null : await answer.json().catch(() => null);
     if (!answer.ok) throw new ApiError(told?.error || `The bot refused (${answer.status}).`, answer.status);
+    if (told === null && answer.status !== 204) throw new ApiError("The bot's answer broke off.", 0);
     return told;
   } catch (error) {
     if (error instanceof ApiError) throw error;
@@ -39,8 +43,14 @@ async function call(method, path, body) {
 /** Read something below `/api`. */
 export const get = (path) => call("GET", path);
 
-/** Change something below `/api`. Never tried a second time: the first may have arrived. */
-export const post = (path, body) => call("POST", path, body);
+/**
+ * Change something below `/api`. Without a key it may not be tried a second time, for the first may have arrived; with
+ * the same key and body it is the same request.
+ */
+export const post = (path, body, key = null) => call("POST", path, body, key === null ? {} : { "Idempotency-Key": key });
+
+/** A key for one request. `crypto.randomUUID` is only there over https. */
+export const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (one) => one.toString(16).padStart(2, "0")).join("");
 
 /** To the login page. */
 export function sessionEnded() {

@@ -1,6 +1,6 @@
-/** A command: asked, confirmed, posted once, and followed until the bot says what became of it. */
+/** A command: asked, confirmed, posted under a key, and followed until the bot says what became of it. */
 
-import { get, post } from "./api.js";
+import { get, isUnclear, newKey, post } from "./api.js";
 import { openDialog, note } from "./dialogs.js";
 import { cell, element, responsiveTable } from "./dom.js";
 import { dollars, amount, milliseconds, price } from "./format.js";
@@ -8,6 +8,8 @@ import { stateChip } from "./words.js";
 
 const ASK_EVERY_MS = 400;
 const FOLLOW_FOR_MS = 90000;
+const REPEATS = 3;
+const REPEAT_AFTER_MS = 1000;
 // The button that confirms may come up under the thumb that has just opened it.
 const DOUBLE_TAP_MS = 350;
 
@@ -22,21 +24,39 @@ async function follow(id) {
       if (command.state === "done" || command.state === "failed") return command;
     } catch (error) {
       // The command itself is not touched by that: it is asked about again.
-      if (error.status !== 0 && error.status < 500) throw error;
+      if (!isUnclear(error)) throw error;
     }
     await pause(ASK_EVERY_MS);
   }
   return null;
 }
 
+/** Post a command, and the same again while no answer comes: under its key the bot takes it once. */
+async function postUntilAnswered(body, key, { onRepeat, isOpen }) {
+  for (let repeat = 1; ; repeat += 1) {
+    try {
+      return await post("/commands", body, key);
+    } catch (error) {
+      if (!isUnclear(error) || repeat > REPEATS) throw error;
+      onRepeat(repeat);
+      await pause(REPEAT_AFTER_MS);
+      // Who has closed the dialog does not want it sent any more.
+      if (!isOpen()) throw error;
+    }
+  }
+}
+
 /**
- * A dialog that says what will happen, and does it when confirmed.
+ * A dialog that says what will happen, and does it when confirmed. Whatever is pressed in it, it is one command at most.
  *
  * `text`: paragraphs or nodes; `fields`: nodes of the form; `read()`: answers `{ payload, extra }` or throws an Error
  * whose text is shown; `ready()`: whether it may be confirmed yet; `done(command)`: one sentence.
  */
 export function confirmCommand({ kind, title, text, fields = [], read, ready = () => true, confirm, danger = false, done }) {
   let open = true;
+  const key = newKey();
+  let lost = false;
+  let asked = null;
   const openedAt = Date.now();
   const dialog = openDialog({ title, danger, onClose: () => (open = false) });
   const said = element("p", { class: "said", role: "alert" });
@@ -49,6 +69,7 @@ export function confirmCommand({ kind, title, text, fields = [], read, ready = (
   dialog.foot.append(back, go);
 
   const check = () => (go.disabled = !ready());
+  const lock = (locked) => form.querySelectorAll("input, select, textarea").forEach((one) => (one.disabled = locked));
   form.addEventListener("input", check);
   form.addEventListener("change", check);
   check();
@@ -59,29 +80,42 @@ export function confirmCommand({ kind, title, text, fields = [], read, ready = (
     event.preventDefault();
     if (go.disabled || Date.now() - openedAt < DOUBLE_TAP_MS) return;
     said.textContent = "";
-    let asked;
     try {
-      asked = read();
+      // What may be with the bot already is sent again as it was.
+      if (!lost) asked = read();
     } catch (error) {
       said.textContent = error.message;
       return;
     }
+    const focused = document.activeElement;
+    lock(true);
     go.disabled = true;
     go.textContent = "Sending …";
     let id;
     try {
-      ({ id } = await post("/commands", { kind, payload: asked.payload, confirm: true, ...asked.extra }));
+      ({ id } = await postUntilAnswered({ kind, payload: asked.payload, confirm: true, ...asked.extra }, key, {
+        onRepeat: (repeat) => {
+          lost = true;
+          said.textContent = `No answer; asking again (${repeat} of ${REPEATS}) …`;
+        },
+        isOpen: () => open,
+      }));
     } catch (error) {
+      lost ||= isUnclear(error);
       // Without an answer the command may be on its way: saying "failed" would invite a second one.
-      const text =
-        error.status === 0 || error.status >= 500
-          ? `${error.message} It is NOT KNOWN whether the bot took the command: look at the page and the audit trail before you try again.`
-          : error.message;
-      if (open) {
-        said.textContent = text;
-        go.textContent = confirm;
-        check();
-      } else note(`${title}: ${text}`, "bad");
+      const again = open ? ` “${confirm}” sends the same command again, and the bot carries it out once at most.` : "";
+      const text = lost
+        ? `${error.message.replace(/\.?$/, ".")} It is NOT KNOWN whether the bot took the command.${again} Before you try anew, look at the page and the audit trail.`
+        : error.message;
+      if (!open) {
+        note(`${title}: ${text}`, "bad");
+        return;
+      }
+      said.textContent = text;
+      go.textContent = confirm;
+      lock(lost);
+      check();
+      (lost ? go : focused)?.focus();
       return;
     }
     await showUntilDone(dialog, { id, title, done, isOpen: () => open });
