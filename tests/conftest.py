@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
+from typing import Any
 
+import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 _OPERATORS_OWN = re.compile(
     r"(KRAKEN|COINBASE|ALPACA|NIJA|WEB|NOTIFY|LOG|METRICS)_|LEDGER_URL$|SYSTEM_DISABLED$|OBSERVE_ONLY$|"
@@ -19,3 +23,43 @@ for _name in [name for name in os.environ if _OPERATORS_OWN.match(name)]:
 # A busy machine is not a wrong program.
 settings.register_profile("nija", deadline=None, print_blob=True)
 settings.load_profile("nija")
+
+
+# -- several processes ------------------------------------------------------------------------------------------------
+
+#: Files here make something costly once for all their tests, which then stay together; other tests go one by one.
+_BY_FILE = ("tests/deployment/", "tests/faults/", "tests/e2e/page/", "tests/integration/", "tests/unit/")
+_ONE_BY_ONE = ("tests/integration/copying/",)
+
+
+def _together(nodeid: str) -> str:
+    path = nodeid.partition("::")[0]
+    return path if path.startswith(_BY_FILE) and not path.startswith(_ONE_BY_ONE) else nodeid
+
+
+class _Scheduling(LoadScopeScheduling):
+    """Hands out what belongs together, in the order of the collection, to whoever is free."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _together(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """One way to share the tests out, whatever ``--dist`` says."""
+    config.option.loadscopereorder = False
+    return _Scheduling(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with what takes long, and mix what computes with what waits."""
+    if not hasattr(config, "workerinput"):
+        return
+    slow = {_together(item.nodeid) for item in items if item.get_closest_marker("slow")}
+
+    def turn(item: pytest.Item) -> tuple[int, str]:
+        scope = _together(item.nodeid)
+        tier = 0 if scope in slow else 2 if scope.startswith("tests/unit/") else 1
+        # In an order that means nothing, and is the same in every process.
+        return tier, hashlib.blake2s(scope.encode()).hexdigest()
+
+    items.sort(key=turn)

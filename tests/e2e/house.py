@@ -20,6 +20,7 @@ from typing import Any
 from bot.cli.paper import variables_for, write_users
 from bot.domain.enums import BrokerType
 from bot.settings.env import Environment
+from tests.e2e.warm import WarmProcess, start_warm
 from tests.paper_exchange.client import REPOSITORY, Paper, Trader, eventually
 
 #: A test that passes never waits for it.
@@ -27,6 +28,8 @@ PATIENCE_S = 45.0
 _OWN = ("KRAKEN_", "COINBASE_", "ALPACA_", "NIJA_")
 _OTHERS = {name.upper() for name in Environment.model_fields}
 _houses = itertools.count(1)
+#: What goes on running by itself.
+_BOTS = ("run", "demo", "paper")
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Ended:
 class Running:
     """A command that runs in the background; its output is read all the time."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: subprocess.Popen[str] | WarmProcess) -> None:
         self.process = process
         self._out, self._err = list[str](), list[str]()
         pipes = ((process.stdout, self._out), (process.stderr, self._err))
@@ -171,8 +174,21 @@ class House:
         """One command, to its end."""
         return self.begin(*arguments).ended()
 
+    def run_cold(self, *arguments: str) -> Ended:
+        """One command, to its end, loaded anew as a person's is."""
+        return self.begin_cold(*arguments).ended()
+
     def begin(self, *arguments: str) -> Running:
-        """One command, in the background."""
+        """One command, in the background; a bot is loaded anew."""
+        begin = self.begin_cold if arguments[0] in _BOTS else self.begin_warm
+        return begin(*arguments)
+
+    def begin_warm(self, *arguments: str) -> Running:
+        """One command, in the background, from a process that has the program loaded."""
+        return self._kept(Running(start_warm(list(arguments), self.environment(), str(self.folder))))
+
+    def begin_cold(self, *arguments: str) -> Running:
+        """One command, in the background, loaded anew as a person's is."""
         process = subprocess.Popen(
             [sys.executable, str(REPOSITORY / "bot.py"), *arguments],
             cwd=self.folder,
@@ -181,7 +197,9 @@ class House:
             stderr=subprocess.PIPE,
             text=True,
         )
-        running = Running(process)
+        return self._kept(Running(process))
+
+    def _kept(self, running: Running) -> Running:
         self._background.append(running)
         return running
 

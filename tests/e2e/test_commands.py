@@ -121,7 +121,7 @@ def test_help_explains_every_command(house: House, command: str) -> None:
 
 
 def test_the_help_names_the_commands_and_the_exit_codes(house: House) -> None:
-    shown = " ".join(house.run("--help").out.split())
+    shown = " ".join(house.run_cold("--help").out.split())
 
     for command in COMMANDS[:-1]:
         assert command in shown
@@ -130,7 +130,7 @@ def test_the_help_names_the_commands_and_the_exit_codes(house: House) -> None:
 
 
 def test_a_command_that_is_none_is_wrong_use(house: House) -> None:
-    assert house.run("nonsense").code == 2
+    assert house.run_cold("nonsense").code == 2
     assert house.run("trade", "hold", "BTC-USD", "--usd", "1").code == 2
     assert house.run("trade", "buy", "BTC-USD").code == 2
     assert house.run("trade", "buy", "BTC-USD", "--usd", "1", "--quantity", "1").code == 2

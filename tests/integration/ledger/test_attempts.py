@@ -82,7 +82,7 @@ def test_the_history_of_a_copy_is_whole_under_each_of_its_names(ledger: Ledger, 
     ledger.answered(second, Unknown("connection reset"), OrderState.UNKNOWN)
     ledger.begin_attempt(second, third)
     ledger.answered(third, ACCEPTED, OrderState.ACCEPTED)
-    assert ledger.flush(2)
+    assert ledger.flush(30)
 
     names = (unknown.client_order_id, second.client_order_id, third.client_order_id)
     histories = [ledger.views.events_of(name) for name in names]
@@ -184,7 +184,7 @@ def test_a_later_leg_is_one_more_copy_of_the_same_account(ledger: Ledger, clock:
     ]
     ledger.intend(order_of(second))
     ledger.answered(order_of(second), ACCEPTED, OrderState.ACCEPTED)
-    assert ledger.flush(2)
+    assert ledger.flush(30)
     assert [row.state for row in ledger.views.copies_of(signal.signal_id)] == [
         OrderState.SUBMITTING,
         OrderState.ACCEPTED,
@@ -260,7 +260,7 @@ def test_a_masters_order_that_was_in_doubt_is_adopted(ledger: Ledger, clock: Set
         clock.now += 1
     ledger.settled(order, report_of(fill_of(quantity=order.quantity)), OrderState.FILLED)
     ledger.answered(order, ACCEPTED, OrderState.ACCEPTED)
-    assert ledger.flush(2)
+    assert ledger.flush(30)
 
     row = ledger.views.master_order(order.client_order_id)
     assert row is not None
@@ -279,7 +279,7 @@ def test_a_masters_order_that_was_in_doubt_fails_when_it_is_proven_absent(ledger
     ledger.intend(order)
     ledger.answered(order, Unknown("timeout after 10 s"), OrderState.UNKNOWN)
     ledger.answered(order, Rejected("not at the venue"), OrderState.FAILED)
-    assert ledger.flush(2)
+    assert ledger.flush(30)
 
     row = ledger.views.master_order(order.client_order_id)
     assert row is not None
@@ -293,7 +293,7 @@ def test_a_planned_copy_that_is_never_sent_says_why_and_was_never_answered(ledge
     waiting = copy_of(signal, state=OrderState.PLANNED)
     ledger.record_plan(signal, [waiting, copy_of(signal, TANIA, OrderState.SKIPPED, Refused("nothing to sell"))])
     ledger.answered(order_of(waiting), Rejected("signal too old: 61 s", sent=False), state)
-    assert ledger.flush(2)
+    assert ledger.flush(30)
 
     row = ledger.views.copy(waiting.client_order_id)
     assert row is not None

@@ -65,7 +65,7 @@ def test_the_same_fill_moves_coins_once_whatever_brings_it(ledger: Ledger) -> No
     order = accepted_copy(ledger, 1)
     ledger.settled(order, report_of(fill, final=False), OrderState.ACCEPTED)
     ledger.settled(order, report_of(fill), OrderState.FILLED)
-    assert ledger.flush(2)
+    assert ledger.flush(30)
     ledger.settled(order, report_of(fill), OrderState.FILLED)
 
     assert ledger.copied_coins() == {BTC: fill.quantity}
@@ -96,7 +96,7 @@ def test_a_sale_that_is_known_before_its_buy_leaves_no_coins_that_are_not_there(
     """After a restart a sale's fill may be asked for and found sooner than the fill of the buy before it."""
     buy, sale = accepted_copy(ledger, 1, Side.BUY), accepted_copy(ledger, 2, Side.SELL)
     ledger.settled(sale, report_of(fill_of("T2", Decimal("0.01"))), OrderState.FILLED)
-    assert ledger.flush(2)
+    assert ledger.flush(30)
     bought = fill_of("T1", Decimal("0.04"))
     ledger.settled(buy, report_of(bought), OrderState.FILLED)
 
@@ -131,7 +131,7 @@ def test_what_the_coins_cost_goes_with_them(ledger: Ledger) -> None:
     trade(ledger, 1, Side.BUY, fill)
     trade(ledger, 2, Side.SELL, fill_of("T2", Decimal("0.0075")))
 
-    assert ledger.flush(2)
+    assert ledger.flush(30)
     [coins] = ledger.views.copied_coins(DAIVON)
     assert (coins.quantity, coins.cost) == (Decimal("0.0025"), fill.cost / 4)
 
@@ -211,7 +211,7 @@ def test_a_fill_tells_that_the_venue_has_the_order(ledger: Ledger, state: OrderS
 
     ledger.settled(order_of(copy), report_of(fill_of(), order_id="V1"), OrderState.FILLED)
     ledger.answered(order_of(copy), Accepted(VenueOrderId("V1")), OrderState.ACCEPTED)
-    assert ledger.flush(2)
+    assert ledger.flush(30)
 
     row = ledger.views.copy(copy.client_order_id)
     assert row is not None
@@ -223,7 +223,7 @@ def test_a_fill_tells_that_the_venue_has_the_order(ledger: Ledger, state: OrderS
 def test_an_order_that_the_venue_has_under_two_ids_is_told(ledger: Ledger) -> None:
     order = trade(ledger, 1, Side.BUY, fill_of("T1"))
     ledger.answered(order, Accepted(VenueOrderId("V2")), OrderState.ACCEPTED)
-    assert ledger.flush(2)
+    assert ledger.flush(30)
 
     row = ledger.views.copy(order.client_order_id)
     assert row is not None

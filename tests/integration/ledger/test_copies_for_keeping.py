@@ -278,7 +278,7 @@ def test_no_text_is_a_formula_for_a_spreadsheet(ledger: Ledger, url: str, tmp_pa
     said = f'{begin}HYPERLINK("http://evil.example","click"), really'
     ledger.record_plan(signal, [copy])
     ledger.answered(order_of(copy), Rejected(said), OrderState.REJECTED)
-    assert ledger.flush(2)
+    assert ledger.flush(30)
 
     export_ledger(url, tmp_path)
 

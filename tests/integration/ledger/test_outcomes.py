@@ -33,7 +33,7 @@ ACCEPTED = Accepted(VenueOrderId("OU22CG-KLAF2-FWUDD7"))
 
 
 def stored(ledger: Ledger) -> CopyRow:
-    assert ledger.flush(2)
+    assert ledger.flush(30)
     [row] = ledger.views.recent_copies()
     return row
 
@@ -90,7 +90,7 @@ def test_a_masters_order_is_settled_like_any_other(ledger: Ledger) -> None:
     ledger.answered(order, ACCEPTED, OrderState.ACCEPTED)
     ledger.settled(order, report_of(fill_of(quantity=order.quantity)), OrderState.FILLED)
 
-    assert ledger.flush(2)
+    assert ledger.flush(30)
     [row] = ledger.views.master_orders()
     assert (row.state, row.order_id, row.executed) == (OrderState.FILLED, ACCEPTED.order_id, order.quantity)
 
@@ -156,12 +156,12 @@ def test_an_answer_to_an_order_that_nobody_planned_is_kept_as_an_event(ledger: L
 
 def test_only_the_latest_look_at_an_account_is_kept(ledger: Ledger, clock: SetClock) -> None:
     ledger.record_account(DAIVON, False, "connecting", None, None)
-    assert ledger.flush(2)
+    assert ledger.flush(30)
     clock.now += 60
     ledger.record_account(DAIVON, True, "stale", Decimal("1"), None)
     ledger.record_account(DAIVON, True, "ready", Decimal("1034.5500"), Decimal("2000.10"))
 
-    assert ledger.flush(2)
+    assert ledger.flush(30)
     [row] = ledger.views.accounts()
     assert (row.account, row.connected, row.status) == (DAIVON, True, "ready")
     assert (row.balance, row.equity, row.checked_at) == (Decimal("1034.55"), Decimal("2000.10"), NOW + 60)

@@ -38,7 +38,7 @@ def done(ledger: Ledger, order: MarketOrder, *fills: Fill) -> None:
     order_id = f"O-{order.client_order_id}"
     ledger.answered(order, Accepted(VenueOrderId(order_id)), OrderState.ACCEPTED)
     ledger.settled(order, report_of(*fills, order_id=order_id), OrderState.FILLED)
-    assert ledger.flush(2)
+    assert ledger.flush(30)
 
 
 def bought(name: str, quantity: str, price: str, time: float, **changes: object) -> Fill:
@@ -106,7 +106,7 @@ def test_an_open_one_is_taken_up_at_a_start_and_never_becomes_a_signal(ledger: L
     refused = own("refused")
     ledger.intend(refused)
     ledger.answered(refused, Rejected("EOrder:Insufficient funds"), OrderState.REJECTED)
-    assert ledger.flush(2)
+    assert ledger.flush(30)
 
     found = {row.client_order_id for row in ledger.views.open_master_orders()}
     assert found == {OWN.client_order_id, of_master.client_order_id, doubted.client_order_id}

@@ -177,7 +177,7 @@ def test_a_masters_order_keeps_its_signal_when_another_part_comes(ledger: Ledger
     order = master_order()
     ledger.intend(order)
     ledger.answered(order, Accepted(VenueOrderId(ORDER)), OrderState.ACCEPTED)
-    assert ledger.flush(2)
+    assert ledger.flush(30)
     signal = replace(signal_of(ORDER), signal_id=SignalId("own"))
 
     assert record(ledger, signal, part_of("0.015")) == [True, False]

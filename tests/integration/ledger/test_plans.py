@@ -134,7 +134,7 @@ def test_a_masters_order_knows_its_signal_whichever_is_written_first(ledger: Led
     for step in steps if answer_first else reversed(steps):
         step()
 
-    assert ledger.flush(2)
+    assert ledger.flush(30)
     assert [row.signal_id for row in ledger.views.master_orders()] == [signal.signal_id]
     assert ledger.views.unemitted_master_orders() == []
 
@@ -144,7 +144,7 @@ def test_an_accepted_master_order_without_a_signal_is_found(ledger: Ledger, cloc
     ledger.intend(unsent)
     ledger.intend(lost)
     ledger.answered(lost, Accepted(VenueOrderId("O1")), OrderState.ACCEPTED)
-    assert ledger.flush(2)
+    assert ledger.flush(30)
 
     assert [row.client_order_id for row in ledger.views.unemitted_master_orders()] == ["b"]
     assert {row.client_order_id for row in ledger.views.open_master_orders()} == {"a", "b"}

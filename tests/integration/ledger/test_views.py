@@ -47,7 +47,7 @@ def busy(ledger: Ledger, clock: SetClock) -> Ledger:
             copy_of(third, users(1)[0], OrderState.EXPIRED, reason="signal too old: 61 s"),
         ],
     )
-    assert ledger.flush(2)
+    assert ledger.flush(30)
     return ledger
 
 

@@ -134,7 +134,7 @@ def test_coins_are_not_told_before_their_fills_are_written(ledger: Ledger, path:
     copy = copy_of(signal)
     ledger.record_plan(signal, [copy])
     ledger.answered(order_of(copy), ACCEPTED, OrderState.ACCEPTED)
-    assert ledger.flush(2)
+    assert ledger.flush(30)
     with locked(path):
         ledger.settled(order_of(copy), report_of(fill_of()), OrderState.FILLED)
         with pytest.raises(LedgerUnavailable, match="locked"):
@@ -192,7 +192,7 @@ def test_one_waited_fault_takes_no_other_of_its_group_with_it(path: Path, clock:
         with pytest.raises(IllegalTransition):
             ledger.intend(master_order("first"))
 
-        assert ledger.flush(2)
+        assert ledger.flush(30)
         assert [row.balance for row in ledger.views.accounts()] == [Decimal("1.5")]
 
 
