@@ -20,7 +20,7 @@ from tests.paper_exchange.client import Paper, eventually
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium; skips where there is none, but not in CI. Ends with its file: its loop would be in the way of others."""
+    """Chromium; skips where there is none, but not in CI. Ends with its file: its loop is in the way of others."""
     try:
         where = chromium()
     except LookupError as error:
