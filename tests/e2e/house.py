@@ -20,16 +20,14 @@ from typing import Any
 from bot.cli.paper import variables_for, write_users
 from bot.domain.enums import BrokerType
 from bot.settings.env import Environment
-from tests.e2e.warm import WarmProcess, start_warm
 from tests.paper_exchange.client import REPOSITORY, Paper, Trader, eventually
+from tests.warm import WarmProcess, start_warm
 
 #: A test that passes never waits for it.
 PATIENCE_S = 45.0
 _OWN = ("KRAKEN_", "COINBASE_", "ALPACA_", "NIJA_")
 _OTHERS = {name.upper() for name in Environment.model_fields}
 _houses = itertools.count(1)
-#: What goes on running by itself.
-_BOTS = ("run", "demo", "paper")
 
 
 @dataclass(frozen=True)
@@ -110,6 +108,7 @@ class House:
     Attributes:
         users: user id -> its dollars.
         variables: further environment variables; None takes one away.
+        cold: every command is loaded anew, as a person's is.
         venues: who is elsewhere than on Kraken, the master among them; everybody follows the one master.
     """
 
@@ -118,6 +117,7 @@ class House:
     users: dict[str, str] = field(default_factory=lambda: {"anna": "1000", "bert": "500"})
     variables: dict[str, str | None] = field(default_factory=dict)
     venues: dict[str, BrokerType] = field(default_factory=dict)
+    cold: bool = False
     logins: dict[str, Trader] = field(default_factory=dict)
     _background: list[Running] = field(default_factory=list)
 
@@ -179,13 +179,10 @@ class House:
         return self.begin_cold(*arguments).ended()
 
     def begin(self, *arguments: str) -> Running:
-        """One command, in the background; a bot is loaded anew."""
-        begin = self.begin_cold if arguments[0] in _BOTS else self.begin_warm
-        return begin(*arguments)
-
-    def begin_warm(self, *arguments: str) -> Running:
-        """One command, in the background, from a process that has the program loaded."""
-        return self._kept(Running(start_warm(list(arguments), self.environment(), str(self.folder))))
+        """One command, in the background, from a process that has the program loaded where the house is not cold."""
+        if self.cold:
+            return self.begin_cold(*arguments)
+        return self._kept(Running(start_warm(["bot.py", *arguments], self.environment(), self.folder)))
 
     def begin_cold(self, *arguments: str) -> Running:
         """One command, in the background, loaded anew as a person's is."""

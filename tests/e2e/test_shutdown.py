@@ -24,6 +24,12 @@ HANG_S = 60.0
 TRADE = ("trade", "buy", "BTC-USD", "--usd", "1000")
 
 
+@pytest.fixture
+def house(make_house: MakeHouse) -> House:
+    """Whose commands start as a person starts them: signals come at any moment."""
+    return make_house(cold=True)
+
+
 def hang(house: House, who: str, method: str, when: str = "after") -> None:
     """The next call of this account does not answer."""
     house.paper.fault("hang", account=house.logins[who].name, method=method, when=when, seconds=HANG_S)
@@ -98,7 +104,7 @@ def test_a_second_signal_ends_the_bot_at_once(house: House) -> None:
 @BOTH
 def test_orders_in_flight_are_answered_before_the_bot_ends(make_house: MakeHouse, number: signal.Signals) -> None:
     users = {f"user{letter}": "1000" for letter in "abcdefghijklmnopqrst"}
-    house = make_house(users=users)
+    house = make_house(users=users, cold=True)
     with house.bot() as bot:
         house.paper.patch("/settings", latency_ms=800)
         trader = house.begin(*TRADE)
@@ -128,7 +134,7 @@ def test_the_start_is_left_at_once(house: House, number: signal.Signals) -> None
 @pytest.mark.parametrize("command", ["run", "trade buy BTC-USD --usd 10", "status", "demo"])
 @BOTH
 def test_a_signal_in_the_first_moment_shows_no_traceback(house: House, command: str, number: signal.Signals) -> None:
-    running = house.begin_cold(*command.split())
+    running = house.begin(*command.split())
     eventually(lambda: catches(running.process.pid, number), PATIENCE_S)
     ended = ends_within(running, number, 5)
     assert ended.code == 130

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.house import Ended, House
+from tests.e2e.house import Ended, House, Running
 from tests.paper_exchange.client import REPOSITORY
+from tests.warm import start_warm
 
 pytestmark = pytest.mark.e2e
 
@@ -23,16 +24,7 @@ PASSPHRASE = "correct horse battery staple"
 
 def given(house: House, value: str, *arguments: str) -> Ended:
     """One command with something on its standard input."""
-    done = subprocess.run(
-        [sys.executable, str(REPOSITORY / "bot.py"), *arguments],
-        cwd=house.folder,
-        env=house.environment(),
-        input=value,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    return Ended(done.returncode, done.stdout, done.stderr)
+    return Running(start_warm(["bot.py", *arguments], house.environment(), house.folder, given=value)).ended()
 
 
 def keys_of(house: House) -> dict[str, str]:

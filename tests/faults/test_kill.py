@@ -75,7 +75,7 @@ def crash_and_recover(town: Town, crash: Crash) -> Town:
     command.process.kill()
     town.variables["NIJA_CRASH_AT"] = crash.again
     if crash.again:
-        assert town.begin_warm("run").ended().code == KILLED
+        assert town.begin("run").ended().code == KILLED
         town.variables["NIJA_CRASH_AT"] = None
     running = town.start()
     town.until_settled()

@@ -53,7 +53,7 @@ class Town(House):
 
     def start(self) -> Running:
         """The running bot, ready to trade; it runs until it is stopped, or the test is over."""
-        running = self.begin_warm("run")
+        running = self.begin("run")
         running.wait_until_said(self.ready_line)
         return running
 

@@ -7,18 +7,17 @@ import hashlib
 import hmac
 import itertools
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import requests
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.warm import REPOSITORY as REPOSITORY
+from tests.warm import WarmProcess, start_warm
+
 _names = itertools.count(1)
 
 
@@ -91,7 +90,7 @@ class Trader:
 class Paper:
     """A running exchange and its control API."""
 
-    def __init__(self, urls: dict[str, Any], process: subprocess.Popen[str]) -> None:
+    def __init__(self, urls: dict[str, Any], process: WarmProcess) -> None:
         self.kraken_url: str = urls["kraken_url"]
         self.coinbase_url: str = urls["coinbase_url"]
         self.alpaca_url: str | None = urls.get("alpaca_url")
@@ -144,24 +143,25 @@ class Paper:
 @contextmanager
 def running(*arguments: str) -> Iterator[Paper]:
     """An exchange of its own, ended at the end."""
-    command = [sys.executable, "-m", "paper_exchange", "--port", "0", "--control-port", "0", *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
+    words = ["-m", "paper_exchange", "--port", "0", "--control-port", "0", *arguments]
+    process = start_warm(words, stderr=False)
     try:
-        assert process.stdout is not None
         yield Paper(json.loads(process.stdout.readline()), process)
     finally:
         process.terminate()
         process.wait(timeout=10)
-        if process.stdout is not None:
-            process.stdout.close()
+        process.stdout.close()
 
 
 def eventually(check: Any, seconds: float = 5.0) -> Any:
     """The first true answer of `check`, or a failure when there is none in time."""
     deadline = time.monotonic() + seconds
+    pause_s = 0.01
     while time.monotonic() < deadline:
         found = check()
         if found:
             return found
-        time.sleep(0.01)
+        # What is looked at has to get on meanwhile.
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 1.2, 0.1)
     raise AssertionError("it did not happen in time")

@@ -18,8 +18,8 @@ _SEED = 20_261_121
 def test_whatever_breaks_nothing_is_lost_and_nothing_is_done_twice(capsys: pytest.CaptureFixture[str]) -> None:
     begun, seed = time.monotonic(), seed_to_play(otherwise=_SEED)
 
-    play(machines=100, steps=40, seed=seed)
+    play(machines=60, steps=40, seed=seed)
 
     with capsys.disabled():
         print(f"\n{CopyTrading.figures} in {time.monotonic() - begun:.0f} s, {SEED}={seed}")
-    assert CopyTrading.figures.steps > 2_000
+    assert CopyTrading.figures.steps > 1_200

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import random
 import subprocess
-import sys
 import threading
 from collections import Counter
 from pathlib import Path
@@ -18,31 +16,24 @@ from bot.audit.pages import latest_entries
 from bot.ledger.journal import Ledger
 from bot.runtime.clock import SystemClock
 from tests.integration.audit.books import found, write_down
+from tests.warm import WarmProcess, start_warm
 
-REPOSITORY = Path(__file__).parents[3]
-CHILD = Path(__file__).with_name("child.py")
+CHILD = "tests/integration/audit/child.py"
 
 
-def begin(*arguments: str) -> subprocess.Popen[str]:
-    child = subprocess.Popen(
-        [sys.executable, str(CHILD), *arguments],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-    )
-    assert child.stdout is not None
+def begin(*arguments: str) -> WarmProcess:
+    child = start_warm([CHILD, *arguments], stderr=False)
     assert child.stdout.readline() == "works\n"
     return child
 
 
-def end(child: subprocess.Popen[str], after_s: float | None) -> None:
+def end(child: WarmProcess, after_s: float | None) -> None:
     """Wait for its end, or kill it at that moment."""
     try:
         child.wait(after_s)
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()
-    assert child.stdout is not None
     child.stdout.close()
 
 
