@@ -44,6 +44,15 @@ class Doors:
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    async def main_loop(self) -> None:
+        """Wait for the end; uvicorn looks for it ten times a second, and four servers would never be idle."""
+        await self.on_tick(0)
+        await self._stopping.wait()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         # Several servers share this process: signals are for whoever runs all.
@@ -64,9 +73,9 @@ async def _run(
     host: str,
     parent: int | None,
 ) -> None:
-    servers = [(_Server(_venue_config(venue)), listening[name]) for name, venue in venues.items()]
-    servers.append((_Server(_config(Control(venues).app())), control))
     stopping = asyncio.Event()
+    servers = [(_Server(_venue_config(venue), stopping), listening[name]) for name, venue in venues.items()]
+    servers.append((_Server(_config(Control(venues).app()), stopping), control))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     serving = [asyncio.create_task(server.serve(sockets=[tcp])) for server, tcp in servers]

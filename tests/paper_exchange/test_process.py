@@ -151,18 +151,15 @@ def test_what_cannot_start_says_why_in_a_line(arguments: tuple[str, ...]) -> Non
 
 @pytest.mark.slow
 def test_it_takes_two_thousand_signed_orders_a_second() -> None:
-    rates = list[float]()
-    # Other tests run beside it: what counts is what it can do when it is let.
-    while len(rates) < 6 and max(rates, default=0) <= 2000:
-        ended = subprocess.run(
-            [sys.executable, "-m", "paper_exchange.bench", "--orders", "6000"],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            cwd=REPOSITORY,
-            check=True,
-        )
-        measured = json.loads(ended.stdout)
-        assert measured["orders"] == 6000
-        rates.append(measured["orders_per_second"])
-    assert max(rates) > 2000, rates
+    ended = subprocess.run(
+        [sys.executable, "-m", "paper_exchange.bench", "--orders", "6000"],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        cwd=REPOSITORY,
+        check=True,
+    )
+    measured = json.loads(ended.stdout)
+    assert measured["orders"] == 6000
+    # Other tests run beside it: what counts is what it does with the time that it gets.
+    assert measured["orders_per_processor_second"] > 2000, measured
