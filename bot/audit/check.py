@@ -90,7 +90,8 @@ class ChainCheck:
     def finish(self) -> None:
         """Compare the end with the head that was noted; call when :meth:`advance` reached the end."""
         if self._head is None:
-            if self.entries:
+            # Where the log had only begun, it was written since.
+            if self.entries and read_head(self._folder) is None:
                 self._add("head.json", "is not there or cannot be read, so a cut-off end cannot be told")
         elif self._number < self._head.number:
             lost = f"entries {self._number + 1} to {self._head.number}" if self._number else "all entries"

@@ -237,9 +237,9 @@ class TestSeveralVenues:
         assert coinbase.refused("GET", "/accounts/x")[0] == 404
 
     def test_none_is_opened_when_one_cannot_be(self, coinbase: Paper) -> None:
-        body = [{"name": "first"}, {"name": "second", "venue": "coinbase", "balances": {"ADA": "1"}}]
+        body = [{"name": "neither"}, {"name": "other", "venue": "coinbase", "balances": {"ADA": "1"}}]
         assert coinbase.refused("POST", "/accounts", body)[0] == 400
-        assert coinbase.refused("GET", "/accounts/first")[0] == 404
+        assert coinbase.refused("GET", "/accounts/neither")[0] == 404
 
     def test_what_is_seen_of_an_account(self, coinbase: Paper) -> None:
         trader = open_coinbase(coinbase, {"USD": "5"})

@@ -14,6 +14,7 @@ import pytest
 
 from bot.audit import chain as chain_module
 from bot.audit.chain import append_now
+from bot.audit.check import ChainCheck
 from bot.audit.entries import AuditKind, BrokenLine, Draft, read_line, write_line
 from bot.audit.files import files_of, read_head, write_all
 from bot.audit.pages import latest_entries
@@ -190,3 +191,11 @@ def test_long_lines_are_read_backwards_too(folder: Path) -> None:
     for number in range(4):
         chain.append([draft(number, text="x" * 100_000)])
     assert told(folder) == [0, 1, 2, 3]
+
+
+def test_a_check_that_began_before_the_first_entry_finds_no_fault(folder: Path) -> None:
+    check = ChainCheck(folder)
+    filled(folder, 2)
+    assert check.advance(100)
+    check.finish()
+    assert check.faults == []
