@@ -109,7 +109,8 @@ def test_a_bot_that_is_killed_again_and_again_loses_no_trade_by_hand_and_copies_
 
     def trade() -> None:
         held = Decimal(0)
-        while not stop.wait(chance.uniform(0.05, 0.4)):
+        # The slower the machine, the longer it goes on: no more than what can be asked for again afterwards.
+        while placed[0] < 120 and not stop.wait(chance.uniform(0.1, 0.6)):
             sells = held > Decimal("0.002") and chance.random() < 0.4
             volume = Decimal("0.002") if sells else Decimal("0.001")
             by_hand(watching, "sell" if sells else "buy", str(volume))
