@@ -6,7 +6,16 @@ import gc
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from bot.cli.ending import BAD_SETTINGS, EXIT_CODES, FAILED, IN_USE, INTERRUPTED, break_off, when_asked_to_end
+from bot.cli.ending import (
+    BAD_SETTINGS,
+    EXIT_CODES,
+    FAILED,
+    IN_USE,
+    INTERRUPTED,
+    break_off,
+    end_process,
+    when_asked_to_end,
+)
 from bot.domain.errors import AccountInUse, NijaError, SettingsError
 
 if TYPE_CHECKING:
@@ -83,8 +92,11 @@ def make_app() -> typer.Typer:
 def main() -> None:
     """Run one command; an error is one line on standard error and an exit code, never a traceback."""
     try:
+        # Nothing has begun while modules load, and what is raised in the middle of an import may be swallowed there.
+        when_asked_to_end(lambda: end_process(INTERRUPTED))
+        app = _loaded_app()
         when_asked_to_end(break_off)
-        _loaded_app()(prog_name="bot.py")
+        app(prog_name="bot.py")
     except SettingsError as error:
         _give_up(error, BAD_SETTINGS)
     except AccountInUse as error:
