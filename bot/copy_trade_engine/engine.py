@@ -266,13 +266,21 @@ class CopyTradeEngine(Service):
         finally:
             if not recorded:
                 flight.take_back()
-            else:
-                crash.reached("plan committed")
-                # A switch may have been set while the commit was waited for, which can take seconds.
-                if self._conditions() == conditions or not self._later.hold_barred(flight):
-                    flight.send()
-                flight.run.begin()
+        if recorded:
+            crash.reached("plan committed")
+            if not self._held_back(flight, conditions):
+                flight.send()
+            flight.run.begin()
         return recorded
+
+    def _held_back(self, flight: Flight, conditions: Conditions) -> bool:
+        """Whether it waits: a switch may have been set while the commit was waited for, which can take seconds."""
+        try:
+            return self._conditions() != conditions and self._later.hold_barred(flight)
+        except BaseException:
+            # Its lanes must not stay taken; what the ledger has of it is settled as after a crash.
+            flight.take_back()
+            raise
 
     def _rotated(self, followers: list[UserBroker]) -> list[Follower]:
         # A different user leads each time, so that nobody is always last.

@@ -328,6 +328,25 @@ def test_what_is_allowed_again_during_the_commit_leaves_with_its_plan(town: Town
     assert town.states() == [S.SKIPPED]
 
 
+def test_a_flight_whose_switches_cannot_be_read_is_settled_after_a_restart(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> None:
+        raise RuntimeError("no switches")
+
+    on_commit(town, lambda town: monkeypatch.setattr(town.gate, "now", broken))
+    town.engine._handle(ENTRY)
+    monkeypatch.undo()
+    assert town.trace.of("venue.submit") == []
+    town.copy(another(ENTRY, 1))
+    assert {order.account for order in town.trace.of("venue.submit")} == {TANIA, DAIVON}, "their lanes are free"
+    assert town.restart(1) == 2
+    town.pass_time(2 * PROVABLE_S)
+    for account in (TANIA, DAIVON):
+        assert set(town.states(account)) <= {S.FILLED, S.FAILED}
+        assert town.copied(account) == town.at_the_venue(account) > 0
+
+
 # -- what waits ---------------------------------------------------------------------------------------------------
 
 
