@@ -12,8 +12,8 @@ from bot.domain.ids import SignalId
 from bot.domain.ports import Clock
 from bot.domain.signals import CopyTradeResult
 
-#: Runs kept for whoever asks what became of a signal; the ledger has the rest.
-_RUNS_KEPT = 256
+#: Runs kept for whoever waits for what becomes of a signal; the ledger has the rest. With 100 users one is some 0.5 MB.
+_RUNS_KEPT = 64
 #: Answers that the latency figures are made of.
 _LATENCIES_KEPT = 10_000
 
