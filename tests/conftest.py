@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +30,22 @@ settings.register_profile("nija", deadline=None, print_blob=True)
 settings.load_profile("nija")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _remembered_migrations() -> Iterator[None]:
+    # Only here: the environment is clean now.
+    from tests.fakes.migrations import remembered
+
+    with remembered():
+        yield
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests stay where they are: to look for garbage among them again and again is a fifth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000)
+
+
 # -- several processes ------------------------------------------------------------------------------------------------
 
 #: Files here make something costly once for all their tests, which then stay together; other tests go one by one.
@@ -42,6 +63,23 @@ class _Scheduling(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         return _together(nodeid)
+
+
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    """Have what pytest makes of the test modules made once, by two processes, and not by each of them."""
+    modules = list((config.rootpath / "tests").rglob("test_*.py"))
+    if sys.dont_write_bytecode or sum(map(_is_made, modules)) > len(modules) / 2:
+        return
+    halves = (["tests/unit"], ["tests", "--ignore=tests/unit"])
+    words = [sys.executable, "-m", "pytest", "--collect-only", "-qq"]
+    makers = [subprocess.Popen([*words, *half], cwd=config.rootpath, stdout=subprocess.DEVNULL) for half in halves]
+    for maker in makers:
+        maker.wait()
+
+
+def _is_made(module: Path) -> bool:
+    made = (module.parent / "__pycache__").glob(f"{module.stem}.*-pytest-*.pyc")
+    return any(file.stat().st_mtime >= module.stat().st_mtime for file in made)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:

@@ -179,18 +179,21 @@ def _carry_out(job: dict[str, Any]) -> None:
 def _main() -> None:
     from bot.cli.main import make_app
     from paper_exchange import __main__ as exchange
+    from tests.fakes import migrations
 
     make_app()
     assert exchange
-    gc.collect()
-    gc.freeze()
-    # Nobody waits for those that wait for a program.
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    with socket.socket(fileno=int(sys.argv[1])) as asked:
-        job = _wait_for_job(asked)
-    if job is not None:
-        # From here on the process is the program, and ends as one does.
-        _carry_out(job)
+    with migrations.remembered():
+        migrations.remember()
+        gc.collect()
+        gc.freeze()
+        # Nobody waits for those that wait for a program.
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        with socket.socket(fileno=int(sys.argv[1])) as asked:
+            job = _wait_for_job(asked)
+        if job is not None:
+            # From here on the process is the program, and ends as one does.
+            _carry_out(job)
 
 
 if __name__ == "__main__":

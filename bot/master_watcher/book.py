@@ -52,7 +52,7 @@ class BalanceBook:
 
     def __init__(self) -> None:
         self._base: dict[str, Decimal] | None = None
-        self._base_at = 0.0
+        self._base_at = self._base_heard_at = 0.0
         self._earlier: dict[str, Decimal] | None = None
         self._earlier_at = 0.0
         # By their time: what the base holds, of that what the balances before it did not, and what it does not hold.
@@ -60,8 +60,12 @@ class BalanceBook:
         self._between: list[_Entry] = []
         self._open: list[_Entry] = []
 
-    def show(self, balances: AccountBalances) -> None:
-        """Balances as the venue gave them just now."""
+    def show(self, balances: AccountBalances, heard_at: float) -> None:
+        """Balances as the venue gave them.
+
+        Args:
+            heard_at: unix seconds of the answer; they were asked for at ``balances.at``.
+        """
         amounts = _totals(balances)
         if self._base is None:
             count = sum(entry.execution.time <= balances.at for entry in self._open)
@@ -69,7 +73,7 @@ class BalanceBook:
             surely = sum(entry.execution.time < balances.at - _SURELY_SHOWN_S for entry in self._open)
             count = max(surely, _best_count(self._base, self._open, amounts))
         self._earlier, self._earlier_at = self._base, self._base_at
-        self._base, self._base_at = amounts, balances.at
+        self._base, self._base_at, self._base_heard_at = amounts, balances.at, heard_at
         self._between = self._open[:count]
         self._shown.extend(self._between)
         del self._open[:count]
@@ -110,7 +114,7 @@ class BalanceBook:
     def _is_shown(self, entry: _Entry) -> bool:
         assert self._base is not None
         time = entry.execution.time
-        if time > self._base_at + _SKEW_S:
+        if time > max(self._base_at, self._base_heard_at) + _SKEW_S:
             return False
         if self._earlier is None or time <= self._earlier_at or time < self._base_at - _SURELY_SHOWN_S:
             return time <= self._base_at

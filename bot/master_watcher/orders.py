@@ -93,9 +93,9 @@ class OrdersByHand:
     _book: BalanceBook = field(default_factory=BalanceBook)
     _orders: dict[VenueOrderId, _Order] = field(default_factory=dict)
 
-    def show(self, balances: AccountBalances) -> None:
-        """Balances as the venue gave them just now."""
-        self._book.show(balances)
+    def show(self, balances: AccountBalances, heard_at: float) -> None:
+        """Balances as the venue gave them; the answer came at ``heard_at``, unix seconds."""
+        self._book.show(balances, heard_at)
 
     def hear(self, executions: Sequence[Execution], received_ns: int, *, listed: bool) -> None:
         """Take in what traded.

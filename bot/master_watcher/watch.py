@@ -90,7 +90,8 @@ class MasterWatch(Service):
         self._parts = parts
         self._account = parts.broker.account
         self._inbox: queue.SimpleQueue[_Item] = queue.SimpleQueue()
-        self._balances: deque[AccountBalances] = deque(maxlen=_BALANCES_KEPT)
+        # With the moment when they were heard.
+        self._balances: deque[tuple[AccountBalances, float]] = deque(maxlen=_BALANCES_KEPT)
         self._stream: ExecutionStream | None = None
         self._question: Future[list[Execution]] | None = None
         self._next_question_ns = 0
@@ -101,7 +102,7 @@ class MasterWatch(Service):
         self._said: dict[str, int] = {}
         self._until = self._marked = 0.0
         self._orders: OrdersByHand | None = None
-        parts.broker.hear_balances(self._balances.append)
+        parts.broker.hear_balances(lambda balances: self._balances.append((balances, parts.clock.time())))
 
     # -- what the socket's thread calls --------------------------------------------------------------------------
 
@@ -252,7 +253,7 @@ class MasterWatch(Service):
 
     def _take_balances(self) -> None:
         while self._balances:
-            self._hand.show(self._balances.popleft())
+            self._hand.show(*self._balances.popleft())
 
     # -- questions -----------------------------------------------------------------------------------------------
 

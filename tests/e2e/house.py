@@ -24,7 +24,7 @@ from tests.paper_exchange.client import REPOSITORY, Paper, Trader, eventually
 from tests.warm import WarmProcess, start_warm
 
 #: A test that passes never waits for it.
-PATIENCE_S = 45.0
+PATIENCE_S = 90.0
 _OWN = ("KRAKEN_", "COINBASE_", "ALPACA_", "NIJA_")
 _OTHERS = {name.upper() for name in Environment.model_fields}
 _houses = itertools.count(1)

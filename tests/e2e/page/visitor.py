@@ -16,8 +16,15 @@ from tests.paper_exchange.client import eventually
 
 USERS = {"anna": "1000", "bert": "500", "carl": "0.30"}
 PATIENCE_S = 30.0
-_WHERE = ("/usr/bin/chromium", "chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
-_HOW = "there is no Chromium; as root: apt-get update && apt-get install -y chromium"
+_WHERE = (
+    "chromium-headless-shell",
+    "/usr/bin/chromium",
+    "chromium",
+    "chromium-browser",
+    "google-chrome-stable",
+    "google-chrome",
+)
+_HOW = "there is no Chromium; as root: apt-get update && apt-get install -y chromium-headless-shell"
 #: Written there only when asked for: pictures differ by fonts.
 PICTURES = os.environ.get("PAGE_PICTURES")
 

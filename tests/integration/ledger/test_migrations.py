@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -28,6 +29,7 @@ from bot.ledger import tables
 from bot.ledger.entry import open_ledger, open_views, url_of
 from bot.ledger.journal import Ledger
 from bot.ledger.migrations import FOLDER
+from tests.fakes.migrations import carried_out, remembered
 from tests.integration.ledger.looking import execute, rows
 from tests.unit.ledger.builders import DAIVON, NOW, QUANTITY, SetClock, copy_of, signal_of
 
@@ -42,6 +44,12 @@ ledger = open_ledger(sys.argv[1], SystemClock())
 print(ledger.views.counts().emitted)
 ledger.close()
 """
+
+
+@pytest.fixture(autouse=True)
+def _every_step() -> Iterator[None]:
+    with carried_out():
+        yield
 
 
 def version_1(url: str) -> str:
@@ -140,6 +148,19 @@ def test_an_old_ledger_has_exactly_the_tables_of_a_new_one(old: str, clock: SetC
         pass
 
     assert differences_from_the_tables(old) == []
+
+
+def test_what_tests_remember_of_a_new_ledger_is_what_the_steps_make(tmp_path: Path, clock: SetClock) -> None:
+    def made(name: str) -> list[tuple[object, ...]]:
+        url = f"sqlite:///{tmp_path / name}"
+        open_ledger(url, clock).close(5.0)
+        tables = rows(url, "SELECT type, name, sql FROM sqlite_master ORDER BY type, name")
+        return tables + rows(url, "SELECT * FROM schema_version, alembic_version")
+
+    step_by_step = made("steps.sqlite3")
+    with remembered():
+        made("first.sqlite3")
+        assert made("remembered.sqlite3") == step_by_step
 
 
 def test_the_last_step_makes_the_version_that_the_program_names() -> None:

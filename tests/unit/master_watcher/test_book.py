@@ -23,6 +23,11 @@ def balances(at: float, dollars: int | Decimal, coins: int | Decimal, held: int 
     )
 
 
+def show(book: BalanceBook, shown: AccountBalances, after_s: float = 0.1) -> None:
+    """The answer to a question for the balances, and how long it took."""
+    book.show(shown, shown.at + after_s)
+
+
 def trade(number: int, side: Side, quantity: int, time: float, price: int = 10, fee: int = 1) -> Execution:
     size = Decimal(quantity)
     return Execution(
@@ -46,46 +51,62 @@ def before(book: BalanceBook, execution: Execution) -> Before:
 
 def test_balances_from_before_the_trade() -> None:
     book, bought = BalanceBook(), trade(1, Side.BUY, 5, time=130.0)
-    book.show(balances(100.0, 1000, 2))
+    show(book, balances(100.0, 1000, 2))
     book.add(bought)
     assert before(book, bought) == Before(Decimal(1000), Decimal(2))
 
 
 def test_balances_from_after_the_trade_are_rolled_back() -> None:
     book, bought = BalanceBook(), trade(1, Side.BUY, 5, time=50.0)
-    book.show(balances(100.0, 949, 7))
+    show(book, balances(100.0, 949, 7))
     book.add(bought)
     assert before(book, bought) == Before(Decimal(1000), Decimal(2))
 
 
 def test_money_bound_in_an_order_is_there() -> None:
     book, bought = BalanceBook(), trade(1, Side.BUY, 5, time=130.0)
-    book.show(balances(100.0, 1000, 2, held=500))
+    show(book, balances(100.0, 1000, 2, held=500))
     book.add(bought)
     assert before(book, bought).dollars == 1000
 
 
 def test_balances_that_trail_a_trade_do_not_hold_it() -> None:
     book, bought, sold = BalanceBook(), trade(1, Side.BUY, 5, time=130.0), trade(2, Side.SELL, 3, time=132.0)
-    book.show(balances(100.0, 1000, 2))
+    show(book, balances(100.0, 1000, 2))
     book.add(bought)
-    book.show(balances(131.0, 1000, 2))
+    show(book, balances(131.0, 1000, 2))
     book.add(sold)
     assert before(book, sold).position == 7
 
 
 def test_balances_that_hold_a_trade_before_it_is_heard_of() -> None:
     book, bought = BalanceBook(), trade(1, Side.BUY, 5, time=130.0)
-    book.show(balances(100.0, 1000, 2))
-    book.show(balances(130.5, 949, 7))
+    show(book, balances(100.0, 1000, 2))
+    show(book, balances(130.5, 949, 7))
+    book.add(bought)
+    assert before(book, bought) == Before(Decimal(1000), Decimal(2))
+
+
+def test_balances_that_were_long_on_their_way_hold_what_traded_meanwhile() -> None:
+    book, bought = BalanceBook(), trade(1, Side.BUY, 5, time=135.0)
+    show(book, balances(100.0, 1000, 2))
+    show(book, balances(130.0, 949, 7), after_s=6.0)
+    book.add(bought)
+    assert before(book, bought) == Before(Decimal(1000), Decimal(2))
+
+
+def test_balances_that_were_long_on_their_way_may_be_from_before_the_trade() -> None:
+    book, bought = BalanceBook(), trade(1, Side.BUY, 5, time=135.0)
+    show(book, balances(100.0, 1000, 2))
+    show(book, balances(130.0, 1000, 2), after_s=6.0)
     book.add(bought)
     assert before(book, bought) == Before(Decimal(1000), Decimal(2))
 
 
 def test_several_balances_that_hold_a_trade_before_it_is_heard_of() -> None:
     book, bought, sold = BalanceBook(), trade(1, Side.BUY, 5, time=50.0), trade(2, Side.SELL, 3, time=52.0)
-    book.show(balances(100.0, 1000, 4))
-    book.show(balances(101.0, 1000, 4))
+    show(book, balances(100.0, 1000, 4))
+    show(book, balances(101.0, 1000, 4))
     book.add(bought)
     book.add(sold)
     assert before(book, bought).position == 2
@@ -94,9 +115,9 @@ def test_several_balances_that_hold_a_trade_before_it_is_heard_of() -> None:
 
 def test_a_deposit_beside_a_trade_is_no_trade() -> None:
     book, bought, sold = BalanceBook(), trade(1, Side.BUY, 5, time=130.0), trade(2, Side.SELL, 7, time=140.0)
-    book.show(balances(100.0, 1000, 2))
+    show(book, balances(100.0, 1000, 2))
     book.add(bought)
-    book.show(balances(135.0, 5949, 7))
+    show(book, balances(135.0, 5949, 7))
     book.add(sold)
     assert before(book, sold) == Before(Decimal(5949), Decimal(7))
 
@@ -128,14 +149,14 @@ def histories(draw: st.DrawFn) -> list[tuple[str, int, int]]:
 def test_whatever_trails_the_coins_before_each_trade_are_right(events: list[tuple[str, int, int]]) -> None:
     book, now = BalanceBook(), 100.0
     states = [(Decimal(100_000), Decimal(10_000))]
-    book.show(balances(now, *states[-1]))
+    show(book, balances(now, *states[-1]))
     shown = 0
     for number, (kind, size, price) in enumerate(events):
         now += 1.0
         if kind == "look":
             # Balances trail by some trades, and never go back to before what they showed.
             shown = max(shown, len(states) - 1 - size)
-            book.show(balances(now, *states[shown]))
+            show(book, balances(now, *states[shown]))
             continue
         side = Side(kind)
         sign = 1 if side is Side.BUY else -1

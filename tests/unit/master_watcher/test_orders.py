@@ -69,7 +69,8 @@ class Hand:
 
     def restart(self, *, first: bool = False) -> None:
         self.orders = OrdersByHand(MASTER, self.record, self.clock, MAX_AGE_S, self.since, is_first_watch=first)
-        self.orders.show(AccountBalances({"USD": Decimal(100_000), "BTC": Decimal(50)}, at=self.clock.time()))
+        now = self.clock.time()
+        self.orders.show(AccountBalances({"USD": Decimal(100_000), "BTC": Decimal(50)}, at=now), heard_at=now)
 
     def hear(self, *executions: Execution, listed: bool = False) -> list[TradeSignal]:
         self.orders.hear(executions, self.clock.monotonic_ns(), listed=listed)

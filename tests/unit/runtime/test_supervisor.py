@@ -57,7 +57,7 @@ def test_a_lane_that_dies_does_the_orders_that_come_after(
     lane.submit(dies)
     assert lane.call(lambda: "alive", PATIENCE_S) == "alive"
     Trace().wait_until(lambda: supervisor.restarts == {"lane anna:kraken": 1})
-    assert "lane anna:kraken died and was started again" in [record.getMessage() for record in caplog.records]
+    Trace().wait_until(lambda: "lane anna:kraken died and was started again" in caplog.messages)
 
 
 def test_a_service_that_dies_again_and_again_is_started_each_time_and_counted(supervisor: Supervisor) -> None:
