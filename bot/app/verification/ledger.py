@@ -67,7 +67,8 @@ def _look(database: Database) -> LedgerWord:
         return LedgerWord(failed("ledger", text, "use the version of the program that wrote it"))
     _try_to_write(database)
     if found < SCHEMA_VERSION:
-        text = f"{database.label} has version {found}: the next start brings it to {SCHEMA_VERSION}, and keeps a copy"
+        copy = "and keeps a copy" if database.file else "make a copy first, with pg_dump"
+        text = f"{database.label} has version {found}: the next start brings it to {SCHEMA_VERSION}, {copy}"
         return LedgerWord(note("ledger", text))
     with database.reading() as connection:
         rows = connection.execute(switches.select().with_only_columns(switches.c.name, switches.c.reason)).all()
