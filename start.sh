@@ -2,7 +2,7 @@
 # Starts the bot, and first makes the environment that it runs in.
 #
 #   ./start.sh [arguments]           install what is missing, then: python bot.py [arguments]
-#   ./start.sh test                  install the tests' packages too, then run all tests, in six processes
+#   ./start.sh test                  install the tests' packages too, then run all tests, in eight processes
 #   ./start.sh test [arguments]      the same: pytest [arguments]
 #   ./start.sh check                 formatting, lint, types, floors
 #   ./start.sh install               only install
@@ -124,8 +124,8 @@ case ${1:-} in
         shift
         # Tests start the program hundreds of times; without bytecode files a third of each start is compiling.
         unset PYTHONDONTWRITEBYTECODE
-        # Most tests wait for a venue: six processes keep two cores busy; tests/conftest.py says what they share.
-        if [ $# -eq 0 ]; then set -- -n 6 --dist loadscope; fi
+        # Most tests wait for a venue: eight processes keep two cores busy; tests/conftest.py says what they share.
+        if [ $# -eq 0 ]; then set -- -n 8 --dist loadscope; fi
         exec "$python" -m pytest "$@"
         ;;
     check)

@@ -88,8 +88,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
     return _Scheduling(config, log)
 
 
+#: What may take so many seconds begins first.
+_LONG_S = 200.0
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Begin with what takes long, and mix what computes with what waits."""
+    """Begin with what takes longest, mix what computes with what waits, and let no slow one be among the last."""
     if not hasattr(config, "workerinput"):
         return
     seconds: dict[str, float] = {}
@@ -97,10 +101,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         scope = _together(item.nodeid)
         seconds[scope] = max(seconds.get(scope, 0.0), _may_take(item))
 
-    def turn(item: pytest.Item) -> tuple[float, bool, str]:
+    def turn(item: pytest.Item) -> tuple[float, float, str]:
         scope = _together(item.nodeid)
-        # Last in an order that means nothing, and is the same in every process.
-        return -seconds[scope], scope.startswith("tests/unit/"), hashlib.blake2s(scope.encode()).hexdigest()
+        # An order that means nothing, and is the same in every process.
+        share = int(hashlib.blake2s(scope.encode(), digest_size=4).hexdigest(), 16) / 2**32
+        longest = seconds[scope] if seconds[scope] >= _LONG_S else 0.0
+        return -longest, share * 0.8 if seconds[scope] else share, scope
 
     items.sort(key=turn)
 
