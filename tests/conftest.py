@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 _OPERATORS_OWN = re.compile(
@@ -26,7 +26,7 @@ for _name in [name for name in os.environ if _OPERATORS_OWN.match(name)]:
     del os.environ[_name]
 
 # A busy machine is not a wrong program.
-settings.register_profile("nija", deadline=None, print_blob=True)
+settings.register_profile("nija", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("nija")
 
 

@@ -54,11 +54,19 @@ def opened(stand: Stand) -> Iterator[Any]:
     assert broker.join(time.monotonic() + PATIENCE_S)
 
 
+def asked_within_a_minute(venue: Any, interval_s: int) -> tuple[float, Any]:
+    """When the candles were asked for, and they; none began meanwhile."""
+    while True:
+        asked_at = time.time()
+        frame = venue.candles(SYMBOL, interval_s)
+        if time.time() // 60 == asked_at // 60:
+            return asked_at, frame
+
+
 def test_candles_can_be_decided_on(opened: Any, stand: Stand) -> None:
     stand.set_market(price="51000")
     for interval_s in (60, 900):
-        asked_at = time.time()
-        frame = opened.candles(SYMBOL, interval_s)
+        asked_at, frame = asked_within_a_minute(opened, interval_s)
 
         candles = Candles(SYMBOL, interval_s, frame, asked_at)
 
