@@ -71,7 +71,7 @@ def pytest_xdist_setupnodes(config: pytest.Config) -> None:
     if sys.dont_write_bytecode or sum(map(_is_made, modules)) > len(modules) / 2:
         return
     halves = (["tests/unit"], ["tests", "--ignore=tests/unit"])
-    words = [sys.executable, "-m", "pytest", "--collect-only", "-qq"]
+    words = [sys.executable, "-m", "pytest", "--collect-only", "-qq", "-n0"]
     makers = [subprocess.Popen([*words, *half], cwd=config.rootpath, stdout=subprocess.DEVNULL) for half in halves]
     for maker in makers:
         maker.wait()

@@ -114,7 +114,7 @@ class BalanceBook:
     def _is_shown(self, entry: _Entry) -> bool:
         assert self._base is not None
         time = entry.execution.time
-        if time > max(self._base_at, self._base_heard_at) + _SKEW_S:
+        if time > self._base_heard_at + _SKEW_S:
             return False
         if self._earlier is None or time <= self._earlier_at or time < self._base_at - _SURELY_SHOWN_S:
             return time <= self._base_at
