@@ -74,8 +74,12 @@ def test_a_hung_venue_does_not_keep_the_bot_and_the_next_start_finds_everything(
     with house.bot() as bot:
         anna_hangs(house, trader)
         ended = ends_within(bot, number, 10)
-    assert ended.code == 1
-    ended.in_one_line("did not end in time", "anna:kraken")
+    if ended.code:
+        assert ended.code == 1
+        ended.in_one_line("did not end in time", "anna:kraken")
+    else:
+        # On a slow machine the order's own ten seconds end before those of the bot.
+        ended.in_one_line("no answer in time", "anna")
     bert = copies(house)["bert"]
     assert (bert["state"], bert["order_id"]) == ("FILLED", house.orders("bert")[0]["order_id"])
     assert ends_within(trader[0], signal.SIGINT, 5).code == 130
