@@ -180,8 +180,10 @@ class House:
 
     def begin(self, *arguments: str) -> Running:
         """One command, in the background, from a process that has the program loaded where the house is not cold."""
-        if self.cold:
-            return self.begin_cold(*arguments)
+        return self.begin_cold(*arguments) if self.cold else self.begin_warm(*arguments)
+
+    def begin_warm(self, *arguments: str) -> Running:
+        """One command, in the background, from a process that has the program loaded."""
         return self._kept(Running(start_warm(["bot.py", *arguments], self.environment(), self.folder)))
 
     def begin_cold(self, *arguments: str) -> Running:

@@ -51,7 +51,7 @@ def ends_within(running: Running, number: signal.Signals, seconds: float) -> End
 
 def copies(house: House) -> dict[str, Any]:
     """The latest copy of each user."""
-    rows = house.run("copies", "--json", "--limit", "100").json
+    rows = house.begin_warm("copies", "--json", "--limit", "100").ended().json
     return {row["account"].partition(":")[0]: row for row in reversed(rows)}
 
 
@@ -82,7 +82,9 @@ def test_a_hung_venue_does_not_keep_the_bot_and_the_next_start_finds_everything(
         ended.in_one_line("no answer in time", "anna")
     bert = copies(house)["bert"]
     assert (bert["state"], bert["order_id"]) == ("FILLED", house.orders("bert")[0]["order_id"])
-    assert ends_within(trader[0], signal.SIGINT, 5).code == 130
+    trade = ends_within(trader[0], signal.SIGINT, 5)
+    # It may have had its answer already.
+    assert trade.code == 130 or not ended.code
 
     house.paper.delete("/requests")
     with house.bot():
