@@ -1,6 +1,9 @@
 """NIJA copy trading: ``python bot.py --help``."""
 
-from bot.cli.main import main
+from bot.cli.missing import packages_named
 
 if __name__ == "__main__":
-    main()
+    with packages_named():
+        from bot.cli.main import main
+
+        main()

@@ -1,6 +1,9 @@
 """Does a master's order become a signal, and a user's none? ``python verify_kraken_signal_emission.py``."""
 
-from bot.cli.verify_emission import emission_script
+from bot.cli.missing import packages_named
 
 if __name__ == "__main__":
-    emission_script()
+    with packages_named():
+        from bot.cli.verify_emission import emission_script
+
+        emission_script()
