@@ -1,6 +1,6 @@
 """Says in one line that packages are missing, to whoever starts a script with another Python than that of ``.venv``.
 
-Imports the standard library only: nothing else may be there.
+Imports nothing but what needs the standard library alone: nothing else may be there.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bot.cli.ending import BAD_SETTINGS
+
 
 @contextmanager
 def packages_named() -> Iterator[None]:
-    """Within it a package that is not installed ends the process with one line; exit code 2."""
+    """Within it a package that is not installed ends the process with one line."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -26,4 +28,4 @@ def packages_named() -> Iterator[None]:
             f".venv/bin/python {script}",
             file=sys.stderr,
         )
-        sys.exit(2)
+        sys.exit(BAD_SETTINGS)
