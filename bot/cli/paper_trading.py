@@ -297,15 +297,15 @@ def _compare(scene: _Scene, system: CopyTradingSystem) -> list[str]:
             time.sleep(0.5)
             found = _differences(scene, system)
     counts = system.ledger.views.counts()
-    if found and counts.open:
-        found.append(
-            f"{counts.open} copies were still on their way after {_QUIET_WITHIN_S:g} s: more trades than "
-            "the venues' rate limits let through; trade less often (--by-hand, --speed)"
-        )
     if not found:
         out.print(
             f"✅ the ledger and the exchange's own books agree: {counts.emitted} signals, {counts.copied} copies, "
             "none lost, none twice"
+        )
+    elif counts.open:
+        found.append(
+            f"{counts.open} copies were still on their way after {_QUIET_WITHIN_S:g} s; where the venues' rate limits "
+            "hold them back, trade less often (--by-hand, --speed)"
         )
     return found
 
