@@ -87,18 +87,11 @@ def test_balances_that_hold_a_trade_before_it_is_heard_of() -> None:
     assert before(book, bought) == Before(Decimal(1000), Decimal(2))
 
 
-def test_balances_that_were_long_on_their_way_hold_what_traded_meanwhile() -> None:
+@pytest.mark.parametrize(("dollars", "coins"), [(949, 7), (1000, 2)], ids=["hold it", "do not"])
+def test_balances_that_were_long_on_their_way_may_hold_what_traded_meanwhile(dollars: int, coins: int) -> None:
     book, bought = BalanceBook(), trade(1, Side.BUY, 5, time=135.0)
     show(book, balances(100.0, 1000, 2))
-    show(book, balances(130.0, 949, 7), after_s=6.0)
-    book.add(bought)
-    assert before(book, bought) == Before(Decimal(1000), Decimal(2))
-
-
-def test_balances_that_were_long_on_their_way_may_be_from_before_the_trade() -> None:
-    book, bought = BalanceBook(), trade(1, Side.BUY, 5, time=135.0)
-    show(book, balances(100.0, 1000, 2))
-    show(book, balances(130.0, 1000, 2), after_s=6.0)
+    show(book, balances(130.0, dollars, coins), after_s=6.0)
     book.add(bought)
     assert before(book, bought) == Before(Decimal(1000), Decimal(2))
 
