@@ -278,7 +278,7 @@ class CopyTradeEngine(Service):
         try:
             return self._conditions() != conditions and self._later.hold_barred(flight)
         except BaseException:
-            # Its lanes must not stay taken; what the ledger has of it is settled as after a crash.
+            # Its lanes must not stay taken; what the ledger has of it is settled at the next start, as after a crash.
             flight.take_back()
             raise
 

@@ -12,7 +12,7 @@ from bot.domain.ids import SignalId
 from bot.domain.ports import Clock
 from bot.domain.signals import CopyTradeResult
 
-#: Runs kept for whoever waits for what becomes of a signal; the ledger has the rest. With 100 users one is some 0.2 MB.
+#: Runs kept for whoever waits for what becomes of a signal; the ledger has the rest. A copy is some 2 kB.
 _RUNS_KEPT = 64
 #: Answers that the latency figures are made of.
 _LATENCIES_KEPT = 10_000
