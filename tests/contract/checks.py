@@ -17,7 +17,7 @@ from tests.fakes.trace import Trace
 
 BUY = ("BTC-USD", "buy", "0.01", "base")
 #: A time-out that a hung venue is noticed by, and a hang that outlasts it.
-SHORT_S, HANG_S = 0.4, 1.5
+SHORT_S, HANG_S = 1.0, 10.0
 #: Who waits no longer than this hears that the answer is not known.
 IMPATIENT = BrokerOptions(fill_wait_s=0.2)
 

@@ -352,7 +352,7 @@ def test_orders_go_ahead_of_questions_that_wait_for_the_rate_limit(stand: Stand)
         departure = seat.broker.prepare_market_order(order_of(seat, "0.0004"), RecordingObserver(Trace()))
         departure.send()
         departure.go_on()
-        eventually(lambda wanted=calls + more: seat.order_calls() == wanted, 1.0)
+        eventually(lambda wanted=calls + more: seat.order_calls() == wanted, 10)
     assert [one for one in asked if one.cancel()]
     assert stand.refused_calls() == {}
 

@@ -17,7 +17,7 @@ from tests.fakes.relay import Change
 from tests.paper_exchange.client import Paper
 
 #: A test that passes never waits for it.
-PATIENCE_S = 15.0
+PATIENCE_S = 30.0
 #: Seconds between two questions about prices: the exchange is ours alone.
 PUBLIC_INTERVAL_S = 0.001
 

@@ -238,7 +238,7 @@ def test_a_hung_account_at_the_start_keeps_nobody_else(house: House) -> None:
 def test_a_bot_can_be_stopped_while_a_hung_venue_keeps_it_from_starting(house: House, number: signal.Signals) -> None:
     house.paper.fault("hang", times=None, seconds=60)
     running = house.begin("run")
-    eventually(lambda: house.paper.get("/faults")[0]["struck"], 10)
+    eventually(lambda: house.paper.get("/faults")[0]["struck"], 30)
     began = time.monotonic()
 
     ended = running.stop(number)
@@ -253,7 +253,7 @@ def test_a_bot_whose_venue_hangs_can_still_be_stopped_in_time(house: House) -> N
     with house.bot() as bot:
         house.paper.fault("hang", times=None, seconds=60)
         trade = house.begin(*BUY)
-        eventually(lambda: house.paper.get("/faults")[0]["struck"], 20)
+        eventually(lambda: house.paper.get("/faults")[0]["struck"], 30)
         began = time.monotonic()
 
         ended = bot.stop()

@@ -55,7 +55,7 @@ class Books:
         )
 
     def differences(self) -> tuple[int, list[str]]:
-        assert self.ledger.flush(10.0)
+        assert self.ledger.flush(30)
         return differences(self.ledger.views, {"orders": self.exchange})
 
 

@@ -207,7 +207,7 @@ def test_nothing_is_sent_and_no_key_is_used_beside_a_running_bot(house: House) -
         before = {who: house.paper.account(login)["nonce"] for who, login in house.logins.items()}
         check(house, 0)
         assert house.run("trade", "sell", "BTC-USD", "--quantity", "0.01").code == 0
-        eventually(lambda: check(house, 0)["unsettled"] == [], 10.0)
+        eventually(lambda: check(house, 0)["unsettled"] == [], 30)
         refused = house.paper.get("/requests")["refused"]
         after = {who: house.paper.account(login)["nonce"] for who, login in house.logins.items()}
     assert refused == {}

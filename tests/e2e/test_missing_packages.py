@@ -15,7 +15,7 @@ def test_a_python_without_the_packages_is_told_to_install_them(script: str) -> N
     # Isolated and without site: the standard library is all there is.
     words = [sys.executable, "-I", "-S", "-c", f"import sys, runpy; sys.path.insert(0, '.'); sys.argv = ['{script}']; "]
     words[-1] += f"runpy.run_path('{script}', run_name='__main__')"
-    ended = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, timeout=180, check=False)
     assert ended.returncode == 2
     assert ended.stdout == ""
     (line,) = ended.stderr.splitlines()

@@ -46,7 +46,7 @@ def test_the_data_can_be_kept_and_looked_at_meanwhile(house: House) -> None:
     running.wait_until_said("COPY TRADING SUMMARY")
     house.variables["NIJA_DATA_DIR"] = str(house.folder / "kept" / "data")
     assert house.run("status").code == 0
-    eventually(lambda: house.run("copies", "--json").json, 20)
+    eventually(lambda: house.run("copies", "--json").json, 30)
     ended = running.stop()
     assert ended.code == 0, ended
     assert (house.folder / "kept" / "data" / "ledger.sqlite3").exists()

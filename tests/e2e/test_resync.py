@@ -79,7 +79,7 @@ def test_a_correction_is_shown_then_done_and_then_there_is_none(drifted: House) 
         assert done.code == 0, done
         (line,) = done.json["corrections"]
         assert line["state"] == "FILLED"
-        eventually(lambda: house.run("resync", "--user", "bert").code == 0, 20)
+        eventually(lambda: house.run("resync", "--user", "bert").code == 0, 30)
         again = house.run("resync", "--user", "bert", "--apply", "--yes")
         assert again.code == 1, again
         assert "no drift" in again.out

@@ -90,7 +90,7 @@ class Checkout:
             env=self.environment(**environment),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
 
@@ -270,7 +270,7 @@ class TestStarting:
         try:
             assert int(process.stdout.readline()) == process.pid
             process.send_signal(signal.SIGTERM)
-            rest, _ = process.communicate(timeout=30)
+            rest, _ = process.communicate(timeout=120)
         finally:
             process.kill()
 

@@ -55,7 +55,7 @@ def at_a_terminal(house: House, answers: list[str], *arguments: str) -> tuple[in
         preexec_fn=_take_terminal,
     )
     os.close(its)
-    said, waiting, deadline = "", list(answers), time.monotonic() + 60
+    said, waiting, deadline = "", list(answers), time.monotonic() + 120
     while time.monotonic() < deadline:
         if not select.select([own], [], [], 1.0)[0]:
             continue
@@ -67,7 +67,7 @@ def at_a_terminal(house: House, answers: list[str], *arguments: str) -> tuple[in
         if waiting and part.endswith(": "):
             os.write(own, waiting.pop(0).encode() + b"\n")
     os.close(own)
-    return process.wait(30), said
+    return process.wait(180), said
 
 
 def _take_terminal() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 #: Long enough for a busy machine; a test that passes never waits for it.
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 class Trace:

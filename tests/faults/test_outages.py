@@ -33,7 +33,7 @@ HOUR_NS = 3600 * 10**9
 
 def arrived(town: Town, who: str, number: int) -> None:
     """Wait until so many orders of an account have arrived at the exchange."""
-    eventually(lambda: len(town.sent(who)) >= number, 20)
+    eventually(lambda: len(town.sent(who)) >= number, 30)
 
 
 def users_orders(town: Town) -> int:
@@ -71,10 +71,10 @@ def a_plan_that_cannot_be_written_is_not_carried_out(town: Town) -> None:
         arrived(town, "master", sent + 1)
 
         with trouble:
-            eventually(lambda symbol=symbol: running.said(f"{symbol} BUY is NOT copied yet"), 20)  # type: ignore[misc]
+            eventually(lambda symbol=symbol: running.said(f"{symbol} BUY is NOT copied yet"), 30)  # type: ignore[misc]
             assert users_orders(town) == before
 
-        eventually(lambda before=before: users_orders(town) == before + len(USERS), 20)  # type: ignore[misc]
+        eventually(lambda before=before: users_orders(town) == before + len(USERS), 30)  # type: ignore[misc]
         command.ended()
         town.until_settled()
         assert_sound(town)
@@ -88,7 +88,7 @@ def answers_that_cannot_be_written_are_found_out_by_the_next_start(town: Town) -
     command = town.begin("trade", "buy", "BTC-USD", "--usd", "100")
     arrived(town, ANNA, 1)
     with locked(town):
-        eventually(lambda: all(request["answered_ns"] for who in USERS for request in town.sent(who)), 10)
+        eventually(lambda: all(request["answered_ns"] for who in USERS for request in town.sent(who)), 30)
         running.stop(signal.SIGKILL)
     command.process.kill()
     assert {town.last_copy(who)["state"] for who in USERS} == {"SUBMITTING"}
@@ -108,7 +108,7 @@ def orders_that_never_left_leave_once_when_the_network_is_back(town: Town) -> No
         town.begin("trade", "buy", "BTC-USD", "--usd", "500")
         arrived(town, "master", 1)
         gate.shut(but_for=town.logins["master"].key)
-        eventually(lambda: {row["state"] for row in town.rows("copies")} == {"PLANNED"}, 20)
+        eventually(lambda: {row["state"] for row in town.rows("copies")} == {"PLANNED"}, 30)
         assert users_orders(town) == 0
         gate.open()
         town.until_settled()
@@ -191,7 +191,7 @@ def an_exit_sells_what_is_there_and_leaves_what_is_the_users_own(town: Town) -> 
     town.logins[ANNA].market("sell", f"{by_hand:f}")
     # balances that cannot be read are not read as none
     armed = {town.strike(who, "html", method="BalanceEx", times=3) for who in (BERT, CARL)}
-    eventually(lambda: all(fault["struck"] for fault in town.paper.get("/faults") if fault["id"] in armed), 10)
+    eventually(lambda: all(fault["struck"] for fault in town.paper.get("/faults") if fault["id"] in armed), 30)
 
     town.sell_all()
 

@@ -102,7 +102,7 @@ class TestEntries:
         assert copy["milliseconds"] < 1000
 
     def test_the_pause_and_its_reason_are_shown(self, entries: Town) -> None:
-        eventually(lambda: "paused" in seen(entries, "lockout"), 10)
+        eventually(lambda: "paused" in seen(entries, "lockout"), 30)
 
         assert re.fullmatch(r"paused until [0-9:]+ UTC: EGeneral:Temporary lockout", shown(entries, "lockout"))
 
@@ -114,7 +114,7 @@ class TestEntries:
 def resumed(entries: Town) -> Town:
     """The operator ended the lockout; the other pauses have passed."""
     assert entries.run("users", "resume", "lockout").code == 0
-    eventually(lambda: {seen(entries, who) for who in TOO_LATE} == {"connected"}, 20)
+    eventually(lambda: {seen(entries, who) for who in TOO_LATE} == {"connected"}, 30)
     return entries
 
 
@@ -136,13 +136,13 @@ class TestExits:
         assert ends(exits, QUIET)["milliseconds"] < 1000
 
     def test_failures_in_a_row_pause_the_account(self, exits: Town) -> None:
-        eventually(lambda: "paused" in seen(exits, DOWN), 25)
+        eventually(lambda: "paused" in seen(exits, DOWN), 30)
 
         assert re.fullmatch(r"paused until [0-9:]+ UTC: EService:Unavailable", shown(exits, DOWN))
 
     @pytest.mark.parametrize("who", ["lockout", REVOKED])
     def test_one_waits_until_the_account_is_mended(self, exits: Town, who: str) -> None:
-        eventually(lambda: exits.last_copy(who)["state"] == "PLANNED", 10)
+        eventually(lambda: exits.last_copy(who)["state"] == "PLANNED", 30)
         exits.paper.patch(f"/accounts/{exits.logins[who].name}", enabled=True)
         assert exits.held(who) > 0
 

@@ -31,7 +31,7 @@ class AlpacaTrader:
         self.session.trust_env = False
         self.session.headers.update({"APCA-API-KEY-ID": key, "APCA-API-SECRET-KEY": secret})
 
-    def call(self, verb: str, path: str, body: Any = None, wait_s: float = 10, **query: Any) -> requests.Response:
+    def call(self, verb: str, path: str, body: Any = None, wait_s: float = 30, **query: Any) -> requests.Response:
         return self.session.request(verb, self.alpaca.url + path, params=query, json=body, timeout=wait_s)
 
     def get(self, path: str, **query: Any) -> Any:
@@ -96,7 +96,7 @@ class AlpacaHouse:
         self.patch(f"/market/{symbol}?venue=alpaca", **changes)
 
     def data(self, path: str, **query: Any) -> requests.Response:
-        return self.session.get(f"{self.url}/v1beta3/crypto/us/{path}", params=query, timeout=10)
+        return self.session.get(f"{self.url}/v1beta3/crypto/us/{path}", params=query, timeout=30)
 
     def open(self, balances: dict[str, str] | None = None, **more: Any) -> AlpacaTrader:
         name = more.pop("name", f"alpaca{next(_names)}")
@@ -108,10 +108,10 @@ class AlpacaHouse:
         return self.post("/faults", {"kind": kind, "venue": "alpaca", **more})["id"]
 
     def refused(self, method: str, path: str, body: Any = None) -> tuple[int, str]:
-        answer = self.session.request(method, self.control_url + path, json=body, timeout=10)
+        answer = self.session.request(method, self.control_url + path, json=body, timeout=30)
         return answer.status_code, answer.json()["error"]
 
     def _control(self, method: str, path: str, body: Any = None) -> Any:
-        answer = self.session.request(method, self.control_url + path, json=body, timeout=10)
+        answer = self.session.request(method, self.control_url + path, json=body, timeout=30)
         assert answer.status_code == 200, answer.text
         return answer.json()

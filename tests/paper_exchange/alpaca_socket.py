@@ -35,7 +35,7 @@ class AlpacaListener:
         assert self.authenticate(trader)["data"]["status"] == "authorized"
         assert self.ask("listen", streams=["trade_updates"])["stream"] == "listening"
 
-    def hear(self, wait_s: float = 5.0) -> Message:
+    def hear(self, wait_s: float = 30) -> Message:
         """The next message; TimeoutError when there is none in time."""
         return json.loads(self.connection.recv(timeout=wait_s))
 

@@ -53,10 +53,10 @@ class Trader:
         }
         return requests.Request("POST", self.paper.kraken_url + path, data=body, headers=headers).prepare()
 
-    def send(self, prepared: requests.PreparedRequest, wait_s: float = 10) -> requests.Response:
+    def send(self, prepared: requests.PreparedRequest, wait_s: float = 30) -> requests.Response:
         return self.session.send(prepared, timeout=wait_s)
 
-    def call(self, method: str, *, as_json: bool = False, wait_s: float = 10, **fields: Any) -> dict[str, Any]:
+    def call(self, method: str, *, as_json: bool = False, wait_s: float = 30, **fields: Any) -> dict[str, Any]:
         answer = self.send(self.prepare(method, fields, as_json=as_json), wait_s)
         assert answer.status_code == 200, answer.text
         return answer.json()
@@ -114,11 +114,11 @@ class Paper:
         return self._control("DELETE", path)
 
     def refused(self, method: str, path: str, body: Any = None) -> tuple[int, str]:
-        answer = self.session.request(method, self.control_url + path, json=body, timeout=10)
+        answer = self.session.request(method, self.control_url + path, json=body, timeout=30)
         return answer.status_code, answer.json()["error"]
 
     def public(self, method: str, **query: Any) -> dict[str, Any]:
-        answer = self.session.get(f"{self.kraken_url}/0/public/{method}", params=query, timeout=10)
+        answer = self.session.get(f"{self.kraken_url}/0/public/{method}", params=query, timeout=30)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -135,7 +135,7 @@ class Paper:
         return self.post("/faults", {"kind": kind, **more})["id"]
 
     def _control(self, method: str, path: str, body: Any = None) -> Any:
-        answer = self.session.request(method, self.control_url + path, json=body, timeout=10)
+        answer = self.session.request(method, self.control_url + path, json=body, timeout=30)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -149,11 +149,11 @@ def running(*arguments: str) -> Iterator[Paper]:
         yield Paper(json.loads(process.stdout.readline()), process)
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=30)
         process.stdout.close()
 
 
-def eventually(check: Any, seconds: float = 5.0) -> Any:
+def eventually(check: Any, seconds: float = 30.0) -> Any:
     """The first true answer of `check`, or a failure when there is none in time."""
     deadline = time.monotonic() + seconds
     pause_s = 0.01

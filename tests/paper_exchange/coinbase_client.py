@@ -46,7 +46,7 @@ class CoinbaseTrader:
         return jwt.encode(wanted, self.secret, algorithm="ES256", headers=headers)
 
     def call(
-        self, verb: str, path: str, body: Any = None, *, token: str | None = None, wait_s: float = 10, **query: Any
+        self, verb: str, path: str, body: Any = None, *, token: str | None = None, wait_s: float = 30, **query: Any
     ) -> requests.Response:
         headers = {"Authorization": f"Bearer {token or self.token(verb, path)}"}
         url = self.paper.coinbase_url + PREFIX + path

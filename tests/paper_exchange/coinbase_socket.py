@@ -38,14 +38,14 @@ class CoinbaseListener:
         assert snapshot["events"][0]["type"] == "snapshot"
         return snapshot
 
-    def hear(self, wait_s: float = 5.0) -> Message:
+    def hear(self, wait_s: float = 30) -> Message:
         """The next message that is no heartbeat; TimeoutError when there is none in time."""
         deadline = time.monotonic() + wait_s
         while (message := self.hear_anything(deadline - time.monotonic())).get("channel") == "heartbeats":
             pass
         return message
 
-    def hear_anything(self, wait_s: float = 5.0) -> Message:
+    def hear_anything(self, wait_s: float = 30) -> Message:
         return json.loads(self.connection.recv(timeout=max(wait_s, 0)))
 
     def orders(self, count: int) -> list[Message]:

@@ -116,7 +116,7 @@ def books_stay_empty(alpaca_trader: AlpacaTrader) -> Any:
 class TestOrders:
     @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'"x"', b'{"symbol": 7}', b'{"qty": NaN, "symbol": "BTC/USD"}'])
     def test_a_body_that_cannot_be_read(self, alpaca_trader: AlpacaTrader, body: bytes) -> None:
-        answer = alpaca_trader.session.post(f"{alpaca_trader.alpaca.url}/v2/orders", data=body, timeout=5)
+        answer = alpaca_trader.session.post(f"{alpaca_trader.alpaca.url}/v2/orders", data=body, timeout=30)
 
         assert answer.status_code in (400, 422)
         assert answer.json()["code"] in (40010000, 40010001)

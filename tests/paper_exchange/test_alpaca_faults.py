@@ -62,7 +62,7 @@ def test_no_answer_comes(alpaca: AlpacaHouse, alpaca_trader: AlpacaTrader, when:
     with pytest.raises(requests.ReadTimeout):
         alpaca_trader.call("POST", "/v2/orders", order, wait_s=0.2)
 
-    assert placed(alpaca_trader) == orders
+    eventually(lambda: placed(alpaca_trader) == orders)
     # who hung up before execution is not executed when the hang is over either
     time.sleep(0.6)
     assert (row(alpaca_trader)["order_id"] is not None) == (orders == 1)
@@ -169,7 +169,7 @@ def test_a_wrong_key_is_told_so_first(alpaca: AlpacaHouse, alpaca_trader: Alpaca
 
 class TestDelayedLanding:
     def test_the_order_appears_later(self, alpaca: AlpacaHouse, alpaca_trader: AlpacaTrader) -> None:
-        alpaca.fault("delayed_landing", method="submit_order", seconds=0.3)
+        alpaca.fault("delayed_landing", method="submit_order", seconds=1.5)
 
         answer = alpaca_trader.submit(qty="0.1", client_order_id="late")
 
@@ -181,13 +181,13 @@ class TestDelayedLanding:
         assert placed(alpaca_trader) == 1
 
     def test_sent_again_meanwhile_it_lands_once(self, alpaca: AlpacaHouse, alpaca_trader: AlpacaTrader) -> None:
-        alpaca.fault("delayed_landing", method="submit_order", seconds=0.3)
+        alpaca.fault("delayed_landing", method="submit_order", seconds=1.5)
         alpaca_trader.submit(qty="0.1", client_order_id="late")
 
         again = alpaca_trader.submit(qty="0.1", client_order_id="late")
 
         assert again.status_code == 200
-        time.sleep(0.5)
+        time.sleep(1.7)
         assert placed(alpaca_trader) == 1
 
     @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ class TestDelayedLanding:
         eventually(lambda: placed(alpaca_trader) == 1)
 
     def test_the_connection_is_dropped_meanwhile(self, alpaca: AlpacaHouse, alpaca_trader: AlpacaTrader) -> None:
-        alpaca.fault("delayed_landing", method="submit_order", seconds=0.2, text="reset")
+        alpaca.fault("delayed_landing", method="submit_order", seconds=1.5, text="reset")
 
         with pytest.raises(requests.ConnectionError):
             alpaca_trader.submit(qty="0.1")

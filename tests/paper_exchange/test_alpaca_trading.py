@@ -28,7 +28,7 @@ class TestTheAnswerComesBeforeTheFill:
         assert alpaca_trader.settled(placed)["status"] == "filled"
 
     def test_until_the_fill_the_money_is_held(self, alpaca: AlpacaHouse, alpaca_trader: AlpacaTrader) -> None:
-        alpaca.settings(fill_delay_s=0.8)
+        alpaca.settings(fill_delay_s=1.5)
 
         buy = alpaca_trader.place(qty="0.1")
         sale = alpaca_trader.place("sell", qty="0.4")
@@ -41,7 +41,7 @@ class TestTheAnswerComesBeforeTheFill:
         assert alpaca_trader.settled(buy)["status"] == alpaca_trader.settled(sale)["status"] == "filled"
 
     def test_it_fills_at_the_price_of_then(self, alpaca: AlpacaHouse, alpaca_trader: AlpacaTrader) -> None:
-        alpaca.settings(fill_delay_s=0.5)
+        alpaca.settings(fill_delay_s=1.5)
         placed = alpaca_trader.place(qty="0.1")
 
         alpaca.market(price="50100")
@@ -49,7 +49,7 @@ class TestTheAnswerComesBeforeTheFill:
         assert alpaca_trader.settled(placed)["filled_avg_price"] == "50105"
 
     def test_who_cannot_pay_then_is_rejected(self, alpaca: AlpacaHouse) -> None:
-        alpaca.settings(fill_delay_s=0.5)
+        alpaca.settings(fill_delay_s=1.5)
         trader = alpaca.open({"USD": "5001"})
         placed = trader.place(qty="0.1")
 
@@ -61,13 +61,13 @@ class TestTheAnswerComesBeforeTheFill:
         assert trader.get("/v2/account")["buying_power"] == "5001"
 
     def test_it_can_be_canceled_before(self, alpaca: AlpacaHouse, alpaca_trader: AlpacaTrader) -> None:
-        alpaca.settings(fill_delay_s=0.5)
+        alpaca.settings(fill_delay_s=1.5)
         placed = alpaca_trader.place(qty="0.1")
 
         canceled = alpaca_trader.call("DELETE", f"/v2/orders/{placed['id']}")
 
         assert (canceled.status_code, canceled.content) == (204, b"")
-        time.sleep(0.7)
+        time.sleep(1.7)
         order = alpaca_trader.order(placed["id"])
         assert (order["status"], order["filled_qty"], order["canceled_at"]) == ("canceled", "0", order["updated_at"])
         assert alpaca_trader.books()["trades"] == []
@@ -159,7 +159,7 @@ class TestSizes:
     def test_numbers_keep_their_digits(self, alpaca_trader: AlpacaTrader, sent: bytes, shown: str) -> None:
         body = b'{"symbol":"BTC/USD","side":"buy","type":"market","time_in_force":"gtc","qty":' + sent + b"}"
 
-        answer = alpaca_trader.session.post(f"{alpaca_trader.alpaca.url}/v2/orders", data=body, timeout=5)
+        answer = alpaca_trader.session.post(f"{alpaca_trader.alpaca.url}/v2/orders", data=body, timeout=30)
 
         assert answer.json()["qty"] == shown
         assert alpaca_trader.settled(answer.json())["filled_qty"] == shown
@@ -167,7 +167,7 @@ class TestSizes:
 
 class TestPartialFills:
     def test_an_order_comes_in_two_parts(self, alpaca: AlpacaHouse, alpaca_trader: AlpacaTrader) -> None:
-        alpaca.settings(partial_fill_probability=1, fill_delay_s=0.4)
+        alpaca.settings(partial_fill_probability=1, fill_delay_s=1.5)
         placed = alpaca_trader.place(qty="0.1")
 
         def in_part() -> dict[str, Any] | None:
@@ -216,7 +216,7 @@ class TestPartialFills:
     def test_what_has_filled_stays_when_the_rest_is_canceled(
         self, alpaca: AlpacaHouse, alpaca_trader: AlpacaTrader
     ) -> None:
-        alpaca.settings(partial_fill_probability=1, fill_delay_s=0.5)
+        alpaca.settings(partial_fill_probability=1, fill_delay_s=1.5)
         placed = alpaca_trader.place(qty="0.1")
         eventually(lambda: alpaca_trader.order(placed["id"])["status"] == "partially_filled")
 

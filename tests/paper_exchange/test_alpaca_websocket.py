@@ -131,11 +131,11 @@ class TestListening:
         with listening(alpaca, alpaca_trader) as listener, listening(alpaca, live) as text_listener:
             alpaca_trader.trade(qty="0.01")
             live.trade(qty="0.01")
-            assert isinstance(listener.connection.recv(timeout=5), bytes)
-            assert isinstance(text_listener.connection.recv(timeout=5), str)
+            assert isinstance(listener.connection.recv(timeout=30), bytes)
+            assert isinstance(text_listener.connection.recv(timeout=30), str)
             alpaca.patch(f"/accounts/{live.name}", text_frames=False)
             live.trade(qty="0.01")
-            later = [text_listener.connection.recv(timeout=5) for _ in range(5)]
+            later = [text_listener.connection.recv(timeout=30) for _ in range(5)]
 
         assert [type(frame) for frame in later] == [str, str, bytes, bytes, bytes]
 
@@ -216,7 +216,7 @@ class TestLives:
         assert "qty" not in canceled
 
     def test_one_that_cannot_be_paid_any_more_is_rejected(self, alpaca: AlpacaHouse) -> None:
-        alpaca.settings(fill_delay_s=0.5)
+        alpaca.settings(fill_delay_s=1.5)
         trader = alpaca.open({"USD": "5001"})
         with listening(alpaca, trader) as listener:
             trader.place(qty="0.1")
@@ -299,7 +299,7 @@ class TestSdk:
         stream.stop()
         # It looks whether it is to end after the next message only.
         alpaca_trader.trade(qty="0.01")
-        running.join(timeout=10)
+        running.join(timeout=30)
         assert not running.is_alive()
 
     def listeners(self, alpaca: AlpacaHouse, trader: AlpacaTrader) -> list[int]:
@@ -310,7 +310,7 @@ class TestSdk:
     ) -> None:
         placed = alpaca_trader.place(qty="0.01")
 
-        updates = [heard.get(timeout=5) for _ in range(3)]
+        updates = [heard.get(timeout=30) for _ in range(3)]
 
         assert [update.event for update in updates] == ["pending_new", "new", "fill"]
         assert {str(update.order.id) for update in updates} == {placed["id"]}
@@ -325,7 +325,7 @@ class TestSdk:
     ) -> None:
         row = alpaca.post("/orders", hand(alpaca_trader))
 
-        assert [heard.get(timeout=5).order.client_order_id for _ in range(3)] == [row["client_order_id"]] * 3
+        assert [heard.get(timeout=30).order.client_order_id for _ in range(3)] == [row["client_order_id"]] * 3
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -39,7 +39,7 @@ class TestSignature:
         }
 
         url = f"{paper.kraken_url}/0/private/AddOrder"
-        answer = requests.post(url, data=VECTOR_BODY, headers=headers, timeout=5).json()
+        answer = requests.post(url, data=VECTOR_BODY, headers=headers, timeout=30).json()
 
         assert answer["result"]["descr"]["order"] == "buy 1.25000000 XBTUSD @ limit 37500.0"
 
@@ -48,7 +48,7 @@ class TestSignature:
         assert trader.error("Balance") == "EAPI:Invalid key"
 
     def test_no_key_at_all(self, paper: Paper) -> None:
-        answer = requests.post(f"{paper.kraken_url}/0/private/Balance", data={"nonce": "1"}, timeout=5)
+        answer = requests.post(f"{paper.kraken_url}/0/private/Balance", data={"nonce": "1"}, timeout=30)
 
         assert (answer.status_code, answer.json()) == (200, {"error": ["EAPI:Invalid key"]})
 
@@ -348,8 +348,8 @@ class TestClientOrderId:
 class TestUnknownMethods:
     @pytest.mark.parametrize("path", ["/0/private/GetAPIKeyInfo", "/0/public/Nothing", "/", "/1/public/Time"])
     def test_they_are_404(self, paper: Paper, path: str) -> None:
-        answer = requests.post(paper.kraken_url + path, timeout=5)
+        answer = requests.post(paper.kraken_url + path, timeout=30)
         assert (answer.status_code, answer.json()) == (404, {"error": ["EGeneral:Unknown method"]})
 
     def test_public_methods_take_get_only(self, paper: Paper) -> None:
-        assert requests.post(f"{paper.kraken_url}/0/public/Time", timeout=5).status_code == 404
+        assert requests.post(f"{paper.kraken_url}/0/public/Time", timeout=30).status_code == 404

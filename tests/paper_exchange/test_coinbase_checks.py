@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import time
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -94,7 +95,7 @@ class TestTokens:
         assert_unauthorized(coinbase_trader.call("GET", "/accounts", token=tokens[kind]))
 
     def test_without_a_header(self, coinbase: Paper) -> None:
-        assert_unauthorized(requests.get(f"{coinbase.coinbase_url}{PREFIX}/accounts", timeout=5))
+        assert_unauthorized(requests.get(f"{coinbase.coinbase_url}{PREFIX}/accounts", timeout=30))
 
     def test_a_revoked_key(self, coinbase: Paper, coinbase_trader: CoinbaseTrader) -> None:
         coinbase.patch(f"/accounts/{coinbase_trader.name}", enabled=False)
@@ -193,8 +194,12 @@ class TestLimits:
         trader, other = open_coinbase(coinbase), open_coinbase(coinbase)
         coinbase.patch("/settings", rate_limits=True)
         started = time.monotonic()
+        answers: list[requests.Response] = []
 
-        answers = [trader.call("GET", "/key_permissions") for _ in range(60)]
+        # Side by side, and again on a machine that is too busy for thirty a second.
+        while all(answer.status_code == 200 for answer in answers) and time.monotonic() - started < 60:
+            with ThreadPoolExecutor(8) as threads:
+                answers += threads.map(lambda _: trader.call("GET", "/key_permissions"), range(60))
 
         accepted = sum(answer.status_code == 200 for answer in answers)
         assert 30 <= accepted <= 31 + 30 * (time.monotonic() - started)
@@ -207,7 +212,7 @@ class TestLimits:
         url = f"{coinbase.coinbase_url}{PREFIX}/time"
         coinbase.patch("/settings?venue=coinbase", rate_limits=True, public_rate_per_s=2)
 
-        statuses = [coinbase.session.get(url, timeout=5).status_code for _ in range(8)]
+        statuses = [coinbase.session.get(url, timeout=30).status_code for _ in range(8)]
 
         assert (statuses[0], statuses[-1]) == (200, 429)
 

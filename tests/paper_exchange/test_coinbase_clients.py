@@ -35,7 +35,7 @@ class TestSdk:
         return self.client_of(coinbase, coinbase_trader)
 
     def client_of(self, paper: Paper, trader: CoinbaseTrader) -> RESTClient:
-        client = RESTClient(api_key=trader.key, api_secret=trader.secret, timeout=5)
+        client = RESTClient(api_key=trader.key, api_secret=trader.secret, timeout=30)
         client.session.trust_env = False
         client.session.mount("https://", Redirected(paper.coinbase_url))
         return client

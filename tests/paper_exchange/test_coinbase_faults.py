@@ -169,7 +169,7 @@ class TestLanding:
     def test_the_order_lands_after_the_answer(
         self, coinbase: Paper, coinbase_trader: CoinbaseTrader, text: str | None, status: int | None
     ) -> None:
-        coinbase.fault("delayed_landing", method="create_order", seconds=0.3, text=text)
+        coinbase.fault("delayed_landing", method="create_order", seconds=1.5, text=text)
 
         if status is None:
             with pytest.raises(requests.ConnectionError):
@@ -184,11 +184,11 @@ class TestLanding:
         self, coinbase: Paper, coinbase_trader: CoinbaseTrader
     ) -> None:
         name = str(uuid.uuid4())
-        coinbase.fault("delayed_landing", method="create_order", seconds=0.3)
+        coinbase.fault("delayed_landing", method="create_order", seconds=1.5)
         coinbase_trader.submit(quote_size="10", client_order_id=name)
 
         order_id = coinbase_trader.place(quote_size="10", client_order_id=name)
-        time.sleep(0.4)
+        time.sleep(1.7)
 
         assert [order["order_id"] for order in coinbase_trader.books()["orders"]] == [order_id]
 

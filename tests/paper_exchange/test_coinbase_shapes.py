@@ -122,14 +122,14 @@ def test_the_public_twin_says_the_same_without_a_key(
     path, _, query = path.partition("?")
     fields = dict(pair.split("=") for pair in query.split("&") if pair)
 
-    public = coinbase.session.get(f"{coinbase.coinbase_url}{PREFIX}/market{path}", params=fields, timeout=5)
+    public = coinbase.session.get(f"{coinbase.coinbase_url}{PREFIX}/market{path}", params=fields, timeout=30)
 
     assert public.status_code == 200
     assert shape(public.json()) == shape(coinbase_trader.get(path, **fields))
 
 
 def test_time(coinbase: Paper) -> None:
-    answer = coinbase.session.get(f"{coinbase.coinbase_url}{PREFIX}/time", timeout=5).json()
+    answer = coinbase.session.get(f"{coinbase.coinbase_url}{PREFIX}/time", timeout=30).json()
 
     assert shape(answer) == {"iso": "text", "epochSeconds": "number", "epochMillis": "number"}
 

@@ -47,7 +47,7 @@ class TestFills:
         assert coinbase_trader.wallets()["USD"] == ("94961.99625", "0")
 
     def test_it_is_accepted_first_and_fills_later(self, coinbase: Paper, coinbase_trader: CoinbaseTrader) -> None:
-        coinbase.patch("/settings?venue=coinbase", fill_delay_s=0.4)
+        coinbase.patch("/settings?venue=coinbase", fill_delay_s=1.5)
         order_id = coinbase_trader.place(quote_size="1000")
 
         order = coinbase_trader.order(order_id)
@@ -72,7 +72,7 @@ class TestFills:
     def test_who_cannot_pay_any_more_when_it_fills_has_a_failed_order(
         self, coinbase: Paper, coinbase_trader: CoinbaseTrader
     ) -> None:
-        coinbase.patch("/settings?venue=coinbase", fill_delay_s=0.3)
+        coinbase.patch("/settings?venue=coinbase", fill_delay_s=1.5)
         order_id = coinbase_trader.place(base_size="1.95")
         coinbase.patch("/market/BTC-USD", price="60000")
 
@@ -82,7 +82,7 @@ class TestFills:
         assert coinbase_trader.wallets()["USD"] == ("100000", "0")
 
     def test_it_may_come_in_two_parts(self, coinbase: Paper, coinbase_trader: CoinbaseTrader) -> None:
-        coinbase.patch("/settings?venue=coinbase", fill_delay_s=0.2, partial_fill_probability=1)
+        coinbase.patch("/settings?venue=coinbase", fill_delay_s=1.5, partial_fill_probability=1)
         order_id = coinbase_trader.place(quote_size="1000")
 
         partial = eventually(

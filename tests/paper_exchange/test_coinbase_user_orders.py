@@ -138,7 +138,7 @@ class TestLives:
         assert [order["leaves_quantity"] for order in told] == ["0.1", "0.09", "0.09"]
 
     def test_one_that_cannot_be_paid_any_more_fails(self, coinbase: Paper) -> None:
-        coinbase.patch("/settings?venue=coinbase", fill_delay_s=0.5)
+        coinbase.patch("/settings?venue=coinbase", fill_delay_s=1.5)
         trader = open_coinbase(coinbase, {"USD": "5100"})
         with listening(coinbase) as listener:
             listener.subscribe(trader)
@@ -192,7 +192,7 @@ class TestByHand:
         assert Decimal(last["cumulative_quantity"]) < Decimal("0.03")
 
     def test_the_official_sdk_can_read_it(self, coinbase: Paper, coinbase_trader: CoinbaseTrader) -> None:
-        client = RESTClient(api_key=coinbase_trader.key, api_secret=coinbase_trader.secret, timeout=5)
+        client = RESTClient(api_key=coinbase_trader.key, api_secret=coinbase_trader.secret, timeout=30)
         client.session.trust_env = False
         client.session.mount("https://", Redirected(coinbase.coinbase_url))
         coinbase.post("/orders", hand(coinbase_trader))

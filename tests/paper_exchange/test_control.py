@@ -218,13 +218,13 @@ class TestSettings:
 
     def test_calls_wait_side_by_side(self, paper: Paper) -> None:
         traders = [paper.open() for _ in range(10)]
-        paper.patch("/settings", latency_ms=200)
+        paper.patch("/settings", latency_ms=1000)
         started = time.monotonic()
 
         with ThreadPoolExecutor(len(traders)) as threads:
             list(threads.map(lambda trader: trader.market("buy", "0.001"), traders))
 
-        assert 0.2 <= time.monotonic() - started < 1
+        assert 1 <= time.monotonic() - started < 8
 
     @pytest.mark.parametrize(
         "body", [{"latency": 5}, {"latency_ms": -1}, {"latency_ms": None}, {"system_status": "asleep"}]

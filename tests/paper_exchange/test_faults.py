@@ -49,7 +49,7 @@ def test_no_answer_comes(paper: Paper, trader: Trader, when: str, orders: int) -
     with pytest.raises(requests.ReadTimeout):
         trader.call("AddOrder", **MARKET, wait_s=0.2)
 
-    assert placed(trader) == orders
+    eventually(lambda: placed(trader) == orders)
     # who hung up before execution is not executed when the hang is over either
     time.sleep(0.6)
     (row,) = paper.get(f"/requests?method=AddOrder&account={trader.name}")["requests"]
@@ -72,7 +72,7 @@ def test_one_accounts_hang_delays_nobody_else(paper: Paper, trader: Trader) -> N
     started = time.monotonic()
 
     assert paper.open().call("Balance")["error"] == []
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15
 
 
 @MOMENTS
@@ -151,7 +151,7 @@ def test_a_permission_is_gone(paper: Paper, trader: Trader, when: str, orders: i
 
 class TestDelayedLanding:
     def test_the_order_appears_later(self, paper: Paper, trader: Trader) -> None:
-        paper.fault("delayed_landing", method="AddOrder", seconds=0.3)
+        paper.fault("delayed_landing", method="AddOrder", seconds=1.5)
 
         answer = trader.send(trader.prepare("AddOrder", {**MARKET, "cl_ord_id": "late"}))
 
@@ -173,7 +173,7 @@ class TestDelayedLanding:
         eventually(lambda: placed(trader) == 1)
 
     def test_the_connection_is_dropped_meanwhile(self, paper: Paper, trader: Trader) -> None:
-        paper.fault("delayed_landing", method="AddOrder", seconds=0.2, text="reset")
+        paper.fault("delayed_landing", method="AddOrder", seconds=1.5, text="reset")
 
         with pytest.raises(requests.ConnectionError):
             trader.send(trader.prepare("AddOrder", MARKET))
@@ -182,7 +182,7 @@ class TestDelayedLanding:
         eventually(lambda: placed(trader) == 1)
 
     def test_past_its_deadline_it_does_not_land(self, paper: Paper, trader: Trader) -> None:
-        paper.fault("delayed_landing", method="AddOrder", seconds=0.3)
+        paper.fault("delayed_landing", method="AddOrder", seconds=1.5)
         deadline = datetime.fromtimestamp(time.time() + 0.15, UTC).isoformat()
 
         trader.send(trader.prepare("AddOrder", {**MARKET, "deadline": deadline}))
@@ -220,7 +220,7 @@ def test_queries_come_back_empty(paper: Paper, trader: Trader) -> None:
 
 def test_one_query_trails_and_the_others_do_not(paper: Paper, trader: Trader) -> None:
     order_id = trader.market("buy", "0.01", cl_ord_id="mine")
-    paper.fault("stale_query", method="ClosedOrders", seconds=0.3, times=None)
+    paper.fault("stale_query", method="ClosedOrders", seconds=1.5, times=None)
 
     assert trader.result("ClosedOrders", cl_ord_id="mine")["closed"] == {}
     assert order_id in trader.result("QueryOrders", txid=order_id)

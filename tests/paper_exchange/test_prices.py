@@ -297,7 +297,7 @@ class TestReading:
 class TestMaking:
     def made(self, *arguments: str) -> str:
         command = [sys.executable, "-m", "paper_exchange.candles", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, timeout=60, check=True).stdout
+        return subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, timeout=180, check=True).stdout
 
     def test_the_seed_decides(self) -> None:
         first = self.made("--minutes", "300", "--seed", "7")

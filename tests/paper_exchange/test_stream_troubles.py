@@ -37,7 +37,7 @@ class Stream:
     trade: Callable[[], Any]
     updates: int
 
-    def hear(self, connection: ClientConnection, wait_s: float = 5.0) -> dict[str, Any]:
+    def hear(self, connection: ClientConnection, wait_s: float = 30) -> dict[str, Any]:
         """The next message that is no heartbeat."""
         deadline = time.monotonic() + wait_s
         while True:
@@ -96,7 +96,7 @@ def _subscribed(url: str, requests: list[dict[str, Any]], answers: int) -> Abstr
     for request in requests:
         connection.send(json.dumps(request))
     for _ in range(answers):
-        connection.recv(timeout=5)
+        connection.recv(timeout=30)
     return connection
 
 
@@ -130,7 +130,7 @@ def test_the_ready_line_says_where() -> None:
             connect(ready[f"{name}_ws_url"]).close()
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=30)
 
     assert ready["coinbase_ws_url"] == ready["coinbase_url"].replace("http", "ws")
     assert ready["alpaca_ws_url"] == ready["alpaca_url"].replace("http", "ws") + "/stream"
@@ -203,7 +203,7 @@ class TestSilence:
             ends_at = time.time() + 2.5
             trouble(paper, stream, "silence", seconds=2.5)
             stream.trade()
-            heard = [json.loads(connection.recv(timeout=5)) for _ in range(4)]
+            heard = [json.loads(connection.recv(timeout=30)) for _ in range(4)]
 
         assert numbers(heard) == list(range(heard[0]["sequence_num"], heard[0]["sequence_num"] + 4))
         assert [message["channel"] for message in heard] == ["user", "user", "heartbeats", "heartbeats"]
@@ -253,10 +253,10 @@ class TestUpdates:
     def test_its_number_is_missing(self, paper: Paper, stream: Stream) -> None:
         with stream.connect() as connection:
             stream.trade()
-            first = [json.loads(connection.recv(timeout=5)) for _ in range(2)]
+            first = [json.loads(connection.recv(timeout=30)) for _ in range(2)]
             trouble(paper, stream, "skip")
             stream.trade()
-            heard = first + [json.loads(connection.recv(timeout=5)) for _ in range(2)]
+            heard = first + [json.loads(connection.recv(timeout=30)) for _ in range(2)]
 
         assert sum(after - before - 1 for before, after in pairwise(numbers(heard))) == 1
 
@@ -275,7 +275,7 @@ class TestUpdates:
             trouble(paper, stream, "delay", seconds=1.5)
             started = time.monotonic()
             stream.trade()
-            heard = [json.loads(connection.recv(timeout=5)) for _ in range(stream.updates)]
+            heard = [json.loads(connection.recv(timeout=30)) for _ in range(stream.updates)]
             took = time.monotonic() - started
 
         assert took > 0.9

@@ -184,7 +184,7 @@ class TestLives:
         assert "order_qty" not in pending
 
     def test_fills_that_come_after_the_answer(self, paper: Paper, trader: Trader) -> None:
-        paper.patch("/settings", fill_delay_s=0.2, partial_fill_probability=1)
+        paper.patch("/settings", fill_delay_s=1.5, partial_fill_probability=1)
         with listening(paper) as listener:
             listener.subscribe(trader)
             trader.market("buy", "0.01")

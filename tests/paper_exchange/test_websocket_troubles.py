@@ -91,7 +91,7 @@ class TestSilence:
             paper.delete("/sockets")
 
             assert len(listener.updates(4)) == 4
-            assert listener.connection.ping().wait(5)
+            assert listener.connection.ping().wait(30)
 
 
 class TestDrop:
@@ -182,18 +182,18 @@ class TestDelay:
             trader.market("buy", "0.01")
 
             assert [update["sequence"] for update in listener.updates(4)] == [2, 3, 4, 5]
-            assert 0.4 < time.monotonic() - started < 3
+            assert 0.4 < time.monotonic() - started < 20
 
     def test_it_holds_for_a_new_connection_until_it_is_set_to_nothing(self, paper: Paper, trader: Trader) -> None:
-        trouble(paper, "delay", account=trader.name, seconds=1)
+        trouble(paper, "delay", account=trader.name, seconds=2)
         with listening(paper) as listener:
             started = time.monotonic()
             listener.subscribe(trader)
-            assert time.monotonic() - started > 0.9
+            assert time.monotonic() - started > 1.9
             trouble(paper, "delay", account=trader.name, seconds=0)
             started = time.monotonic()
             listener.ask("ping")
-            assert time.monotonic() - started < 0.9
+            assert time.monotonic() - started < 1.9
 
     def test_of_several_the_last_one_counts(self, paper: Paper, trader: Trader) -> None:
         with listening(paper) as listener:

@@ -28,14 +28,14 @@ class Listener:
     def send(self, method: str, **more: Any) -> None:
         self.connection.send(json.dumps({"method": method, **more}))
 
-    def hear(self, wait_s: float = 5.0) -> Message:
+    def hear(self, wait_s: float = 30) -> Message:
         """The next message that is no heartbeat; TimeoutError when there is none in time."""
         deadline = time.monotonic() + wait_s
         while (message := self.hear_anything(deadline - time.monotonic())) == HEARTBEAT:
             pass
         return message
 
-    def hear_anything(self, wait_s: float = 5.0) -> Message:
+    def hear_anything(self, wait_s: float = 30) -> Message:
         return parse(self.connection.recv(timeout=max(wait_s, 0)))
 
     def ask(self, method: str, **more: Any) -> Message:

@@ -85,7 +85,7 @@ def test_a_sale_of_own_coins_is_seen(machine: CopyTrading) -> None:
 def test_a_ledger_that_differs_from_the_venue_is_seen(machine: CopyTrading, statement: str, complaint: str) -> None:
     copied_order(machine)
     machine.happens(Wait(61.0), [], None)
-    machine.process.ledger.flush(5.0)
+    machine.process.ledger.flush(30)
     machine.checks.at_rest(machine.users)
     with closing(sqlite3.connect(machine.world.ledger_file)) as connection, connection:
         connection.execute(statement)
@@ -96,7 +96,7 @@ def test_a_ledger_that_differs_from_the_venue_is_seen(machine: CopyTrading, stat
 
 def test_coins_that_are_left_when_the_master_has_sold_out_are_seen(machine: CopyTrading) -> None:
     copied_order(machine)
-    machine.process.ledger.flush(5.0)
+    machine.process.ledger.flush(30)
 
     with pytest.raises(AssertionError, match="still has"):
         machine.checks.sold_out(machine.users, "BTC-USD")

@@ -267,7 +267,7 @@ class TestHonesty:
         expect(tab.locator("#hero-word")).to_have_text("Was: TRADING ACTIVE")
         expect(tab.locator("#trading-word")).to_have_text("NOT KNOWN")
         visitor.page_house.buy_by_hand()
-        eventually(lambda: visitor.signals() > before, 20)
+        eventually(lambda: visitor.signals() > before, 30)
         visitor.context.set_offline(False)
         visitor.is_live()
         expect(tab.locator("#cut")).to_be_hidden()

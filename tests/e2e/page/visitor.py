@@ -15,7 +15,7 @@ from tests.e2e.house import House, Running
 from tests.paper_exchange.client import eventually
 
 USERS = {"anna": "1000", "bert": "500", "carl": "0.30"}
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 _WHERE = (
     "chromium-headless-shell",
     "/usr/bin/chromium",
@@ -68,14 +68,14 @@ class PageHouse:
 
     def get(self, path: str) -> Any:
         """What the API answers below ``/api``."""
-        answer = self._logged_in().get(f"{self.url}/api{path}", timeout=10)
+        answer = self._logged_in().get(f"{self.url}/api{path}", timeout=30)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def command(self, kind: str, **payload: Any) -> None:
         """Carry out a command, to its end."""
         asked: dict[str, Any] = {"kind": kind, "payload": payload, "confirm": True}
-        answer = self._logged_in().post(f"{self.url}/api/commands", json=asked, timeout=10)
+        answer = self._logged_in().post(f"{self.url}/api/commands", json=asked, timeout=30)
         assert answer.status_code == 202, answer.text
         path = f"/commands/{answer.json()['id']}"
         eventually(lambda: self.get(path)["state"] in ("done", "failed"), PATIENCE_S)
@@ -96,7 +96,7 @@ class PageHouse:
             self._session = requests.Session()
             self._session.trust_env = False
             self._session.headers.update({"X-NIJA": "1", "Origin": self.url})
-            answer = self._session.post(f"{self.url}/api/login", json={"password": self.password}, timeout=10)
+            answer = self._session.post(f"{self.url}/api/login", json={"password": self.password}, timeout=30)
             assert answer.status_code == 204, answer.text
         return self._session
 

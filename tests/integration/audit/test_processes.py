@@ -94,6 +94,6 @@ def test_a_page_is_read_while_others_write(data: Path) -> None:
     for writer in writers:
         end(writer, None)
     stop.set()
-    looking.join(10)
+    looking.join(30)
     assert broken == []
     assert len(files_of(data / "audit")) == 1

@@ -33,7 +33,7 @@ def test_every_order_command_and_switch_is_written_down(url: str, data: Path) ->
         number = ledger.post_command("pause_user", {"user_id": "anna", "by": "olga"})
         ledger.finish_command(number, {"error": "there is no anna"}, failed=True)
         ledger.set_kill_switch("prices look wrong", "olga")
-        assert ledger.flush(5)
+        assert ledger.flush(30)
         write_down(url, data)
         ledger.lift_kill_switch("olga")
     write_down(url, data)
@@ -59,8 +59,8 @@ def test_a_running_log_follows_within_seconds_and_keeps_what_is_told(sqlite: str
         hub.tell(EventKind.CONFIG_CHANGED, "users: bert is new")
         hub.tell(EventKind.COPY_FAILED, "is no line of its own: the ledger has it")
         trade(ledger, "one", 2)
-        eventually(lambda: len(log.audit_page()[0]) > 8, 10)
-        assert ledger.flush(5)
+        eventually(lambda: len(log.audit_page()[0]) > 8, 30)
+        assert ledger.flush(30)
         assert log.finish(5)
     entries, intact, problem = log.audit_page(3)
     assert (len(entries), intact, problem) == (3, True, None)
@@ -164,8 +164,8 @@ def test_rows_that_are_committed_behind_later_ones_are_written_down(postgresql: 
             slow.exec_driver_sql(insert.format("late"))
             with soon.writing() as quick:
                 quick.exec_driver_sql(insert.format("soon"))
-            eventually(lambda: log.audit_page()[0] and log.audit_page()[0][0]["detail"].get("event") == 2, 10)
-        eventually(lambda: log.audit_page()[0][0]["detail"].get("event") == 1, 10)
+            eventually(lambda: log.audit_page()[0] and log.audit_page()[0][0]["detail"].get("event") == 2, 30)
+        eventually(lambda: log.audit_page()[0][0]["detail"].get("event") == 1, 30)
         assert log.finish(5)
     late.dispose()
     soon.dispose()
@@ -185,18 +185,18 @@ def test_a_full_disk_disturbs_no_trade_is_said_once_and_made_good(
     with Ledger(sqlite, SystemClock()) as ledger, auditing(sqlite, data, hub, poll_s=0.02, left_alone_s=0.05) as log:
         log.auditor.start()
         trade(ledger, "before", 2)
-        eventually(lambda: log.audit_page()[0] != [], 10)
+        eventually(lambda: log.audit_page()[0] != [], 30)
         monkeypatch.setattr(chain_module, "write_all", full)
         hub.tell(EventKind.LOGIN, "a login meanwhile")
         trade(ledger, "meanwhile", 2)
-        eventually(lambda: said, 10)
-        assert ledger.flush(5)
+        eventually(lambda: said, 30)
+        assert ledger.flush(30)
         time.sleep(0.2)
         problem = log.audit_page()[2]
         monkeypatch.undo()
         trade(ledger, "after", 2)
-        assert ledger.flush(5)
-        eventually(lambda: log.audit_page()[2] is None, 10)
+        assert ledger.flush(30)
+        eventually(lambda: log.audit_page()[2] is None, 30)
         assert log.finish(5)
     assert len(said) == 1
     assert problem == said[0]
@@ -213,7 +213,7 @@ def test_what_was_changed_shows_on_the_page(sqlite: str, data: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"user_001", b"user_002", 1))
     with auditing(sqlite, data, poll_s=0.02) as log:
         log.auditor.start()
-        eventually(lambda: not log.audit_page()[1], 10)
+        eventually(lambda: not log.audit_page()[1], 30)
         assert "it was changed" in str(log.audit_page()[2])
         log.finish(5)
 

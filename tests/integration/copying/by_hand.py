@@ -23,7 +23,7 @@ from bot.trade_signal_emitter import TradeSignalEmitter
 from tests.paper_exchange.client import Paper, eventually
 
 SYMBOL = "BTC-USD"
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 #: Longer than a question waits for room in a rate limit.
 _CALM_S = 3.0
 

@@ -29,7 +29,7 @@ ASK, BID = Decimal(50005), Decimal(49995)
 #: Variables with which an order is proven absent five seconds after it was sent.
 SOON = {"ORDER_DEADLINE_S": "2", "ORDER_SETTLE_S": "0.3"}
 #: A test that passes never waits for it.
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 _houses = itertools.count(1)
 
 

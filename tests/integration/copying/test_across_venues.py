@@ -67,7 +67,7 @@ class Town:
 
     def copies(self) -> tuple[SignalRow, list[CopyRow]]:
         """The latest signal and what became of it."""
-        self.system.ledger.flush(10)
+        self.system.ledger.flush(30)
         views = self.system.ledger.views
         signal = views.recent_signals(1)[0]
         return signal, views.copies_of(signal.signal_id)

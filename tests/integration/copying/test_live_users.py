@@ -25,7 +25,7 @@ from bot.trade_signal_emitter import TradeSignalEmitter
 from tests.integration.copying.house import KRAKEN, House, by_user
 from tests.paper_exchange.client import Paper, eventually
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 @dataclass
@@ -374,4 +374,4 @@ def test_from_saving_the_file_to_the_first_copy_takes_seconds(make_live_house: M
         assert time.monotonic() - saved < PATIENCE_S
     took = time.monotonic() - saved
     print(f"from saving to the first copy: {took:.2f} s")
-    assert took < 10
+    assert took < 20

@@ -45,7 +45,7 @@ class Line:
         self._taking.close()
         self._hang_up()
         for thread in self._threads:
-            thread.join(10)
+            thread.join(30)
 
     def url(self, direct: str) -> str:
         """The URL that leads over this line."""

@@ -34,7 +34,7 @@ def is_sound(url: str) -> bool:
     return not url.startswith("sqlite") or rows(url, "PRAGMA integrity_check") == [("ok",)]
 
 
-def eventually(is_so: Callable[[], bool], within_s: float = 10.0) -> None:
+def eventually(is_so: Callable[[], bool], within_s: float = 30.0) -> None:
     """Wait until it is so."""
     deadline = time.monotonic() + within_s
     while not is_so():

@@ -13,7 +13,7 @@ QUARTER_S = 900
 def look(ledger: Ledger, balance: str | None, equity: str | None, *, connected: bool = True) -> None:
     amounts = [None if amount is None else Decimal(amount) for amount in (balance, equity)]
     ledger.record_account(DAIVON, connected, "connected", *amounts)
-    assert ledger.flush(5)
+    assert ledger.flush(30)
 
 
 def test_of_each_quarter_hour_the_last_look_is_kept(ledger: Ledger, clock: SetClock) -> None:

@@ -142,7 +142,7 @@ def test_answers_and_fills_are_written_once_whatever_broke(place: Place, cut: Cu
         assert not place.ledger.flush(0.5)
         place.line.open = True
 
-    assert place.ledger.flush(10)
+    assert place.ledger.flush(30)
     states = [event.to_state for event in place.ledger.views.events_of(copy.client_order_id)]
     assert states == [OrderState.SUBMITTING, OrderState.ACCEPTED, OrderState.FILLED]
     assert place.ledger.copied_coins() == {(DAIVON, "BTC-USD"): QUANTITY}
@@ -154,7 +154,7 @@ def test_an_attempt_of_which_nobody_can_tell_may_be_begun_again_once(place: Plac
     copy = copy_of(signal)
     place.ledger.record_plan(signal, [copy])
     place.ledger.answered(order_of(copy), Unknown("timeout"), OrderState.UNKNOWN)
-    assert place.ledger.flush(5)
+    assert place.ledger.flush(30)
     again = replace(order_of(copy), client_order_id=client_order_id_of(signal.signal_id, DAIVON, 1, 2), attempt=2)
     place.line.cut_at_next_commit(cut, stays_cut=True)
     with pytest.raises(LedgerUnavailable):
@@ -200,7 +200,7 @@ def test_a_masters_order_of_which_nobody_can_tell_is_not_open_afterwards(place: 
 
     place.line.open = True
     eventually(lambda: place.ledger.healthy)
-    assert place.ledger.flush(5)
+    assert place.ledger.flush(30)
 
     assert place.ledger.views.open_master_orders() == []
     known = [(row.state, row.reason) for row in place.ledger.views.master_orders()]
@@ -218,7 +218,7 @@ def test_closing_does_not_wait_for_a_server_that_is_gone(place: Place) -> None:
 
     assert not place.ledger.close(0.5)
 
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 10
 
 
 def test_what_is_queued_while_the_server_is_gone_is_written_later_in_its_order(
@@ -246,7 +246,7 @@ def test_what_is_queued_while_the_server_is_gone_is_written_later_in_its_order(
         finally:
             server.start()
 
-        assert ledger.flush(10)
+        assert ledger.flush(30)
         states = [event.to_state for event in ledger.views.events_of(copy.client_order_id)]
         assert states == [OrderState.SUBMITTING, OrderState.ACCEPTED, OrderState.FILLED]
         assert ledger.copied_coins() == {(DAIVON, "BTC-USD"): QUANTITY}

@@ -233,7 +233,7 @@ def test_tables_are_exact_and_readable(ledger: Ledger, url: str, tmp_path: Path,
     ledger.set_watch(MASTER, NOW, NOW + 1)
     ledger.record_uncopied(MASTER, "OHAND1", Decimal("0.5"), "it had traded before watching began")
     ledger.record_account(DAIVON, True, "connected", Decimal("1034.55"), Decimal("2000"))
-    assert ledger.flush(5)
+    assert ledger.flush(30)
 
     counts = export_ledger(url, tmp_path / "tables")
 

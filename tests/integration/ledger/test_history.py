@@ -44,7 +44,7 @@ def told(ledger: Ledger, clock: SetClock) -> Ledger:
     assert ledger.record_plan(leave, [copy_of(leave, one, OrderState.SKIPPED, nothing) for one in (DAIVON, TANIA)])
     ledger.record_account(DAIVON, True, "connected", Decimal("512.25"), None)
     ledger.record_account(TANIA, False, "EAPI:Invalid key", None, None)
-    assert ledger.flush(5)
+    assert ledger.flush(30)
     return ledger
 
 
@@ -91,7 +91,7 @@ def test_an_answer_touches_its_account_and_names_the_signal(told: Ledger) -> Non
     mark = told.views.history_mark()
     (late,) = copies_for(signal_of("O1"), [TANIA])
     told.answered(order_of(late), Accepted(VenueOrderId("V2")), OrderState.ACCEPTED)
-    assert told.flush(5)
+    assert told.flush(30)
     assert told.views.touched_since(mark) == {TANIA: 1}
 
 

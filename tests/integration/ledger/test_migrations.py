@@ -132,7 +132,7 @@ def open_in_another_process(url: str, cwd: Path, program: Path = REPOSITORY) -> 
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=180,
     )
 
 

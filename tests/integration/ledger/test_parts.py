@@ -220,7 +220,7 @@ def test_of_two_processes_that_take_parts_at_once_each_base_is_taken_once(url: s
         process.stdin.write("go\n")
         process.stdin.flush()
     for process in processes:
-        answers.append(process.communicate(timeout=60))
+        answers.append(process.communicate(timeout=180))
         assert process.returncode == 0, answers
 
     views = open_views(url)

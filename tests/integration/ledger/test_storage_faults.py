@@ -121,7 +121,7 @@ def test_nothing_may_be_sent_and_nothing_is_recorded_later(opened: Ledger, path:
         assert told.split(";")[0] in opened.last_error
         assert not opened.healthy
 
-    assert opened.flush(5)
+    assert opened.flush(30)
     assert [row.order_id for row in opened.views.recent_signals()] == ["O1"]
     assert opened.views.master_orders() == []
     assert opened.record_plan(signal, copies_for(signal, users(20)))
@@ -142,7 +142,7 @@ def test_what_venues_answered_is_kept_and_written_later(opened: Ledger, path: Pa
         assert not opened.flush(0.5)
         assert told.split(";")[0] in opened.last_error
 
-    assert opened.flush(5)
+    assert opened.flush(30)
     assert {row.state for row in opened.views.copies_of(signal.signal_id)} == {OrderState.FILLED}
     assert opened.copied_coins() == {(account, "BTC-USD"): QUANTITY for account in users(20)}
     states = [event.to_state for event in opened.views.events_of(copies[0].client_order_id)]

@@ -42,7 +42,7 @@ def in_another_process(script: str, *arguments: str) -> subprocess.CompletedProc
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=120,
     )
 
 
@@ -109,7 +109,7 @@ def test_answers_and_fills_of_many_threads_are_all_there(url: str) -> None:
         for thread in threads:
             thread.join()
 
-        assert ledger.flush(10)
+        assert ledger.flush(30)
         rows = [row for signal in traded for row in ledger.views.copies_of(signal.signal_id)]
         coins = ledger.copied_coins()
 

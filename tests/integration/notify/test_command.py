@@ -28,7 +28,7 @@ def notify(folder: Path, *words: str, **variables: str) -> subprocess.CompletedP
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
 

@@ -162,7 +162,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 def test_the_equity_is_that_of_the_ledgers_history(tmp_path: Path, ledger: Ledger) -> None:
     ledger.record_account(ANNA, True, "connected", Decimal(100), Decimal(100))
-    ledger.flush(5.0)
+    ledger.flush(30)
     days = days_of(tmp_path, ledger)
     assert days.look(at(21, 7)) == ["0 signals: 0 copied, 0 skipped, 0 failed"]
     assert days.events[-1].kind is EventKind.DAILY_SUMMARY
@@ -188,7 +188,7 @@ def test_the_copies_are_those_of_the_ledger(tmp_path: Path, ledger: Ledger) -> N
             outcome = (Accepted(VenueOrderId(f"V-{number}")), Rejected("no funds"), Unknown("timed out"))[index]
             state = (OrderState.ACCEPTED, OrderState.REJECTED, OrderState.UNKNOWN)[index]
             ledger.answered(order_of(copy), outcome, state, 100.0 + number)
-    assert ledger.flush(10.0)
+    assert ledger.flush(30)
     days = days_of(tmp_path, ledger)
     (text,) = days.look(at(21, 7))
     assert text == "30 signals: 30 copied, 30 skipped, 30 failed, 30 unclear, 510 waiting"

@@ -208,7 +208,7 @@ def test_errors_that_carry_every_key_are_masked(house: House, log_format: str) -
         env={**house.environment(), "PYTHONPATH": str(REPOSITORY)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
     )
     stage.keep("script", Ended(done.returncode, done.stdout, done.stderr))
     assert done.returncode == 0, done.stderr
@@ -233,5 +233,5 @@ def test_notifications_reach_the_mailbox_of_this_test(mailbox: Mailbox) -> None:
     import apprise
 
     assert apprise.Apprise(mailbox.url).notify(body="hello")
-    eventually(lambda: mailbox.bodies, 10)
+    eventually(lambda: mailbox.bodies, 30)
     assert b"hello" in mailbox.bodies[0]

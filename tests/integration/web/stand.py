@@ -32,7 +32,7 @@ PASSWORD = "correct horse battery staple"
 TOKEN = "metrics-token-of-tests"
 SECRET = "Zm9vYmFyLXNlY3JldC1vZi1hLXVzZXI="
 MASTER = AccountId.master(BrokerType.KRAKEN)
-PATIENCE_S = 15.0
+PATIENCE_S = 30.0
 
 
 @dataclass
@@ -148,7 +148,7 @@ class Stand:
 
     def stop(self) -> bool:
         self.page.stop()
-        return self.page.join(time.monotonic() + 5.0)
+        return self.page.join(time.monotonic() + 30)
 
     @property
     def url(self) -> str:

@@ -51,7 +51,7 @@ def beat(tmp_path: Path, live: Live) -> Iterator[Callable[[Path], HeartbeatFile]
     yield start
     for one in running:
         one.stop()
-        assert one.join(time.monotonic() + 5)
+        assert one.join(time.monotonic() + 30)
 
 
 def test_it_says_that_all_is_well_and_when(tmp_path: Path, beat: Callable[[Path], HeartbeatFile]) -> None:

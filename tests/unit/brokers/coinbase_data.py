@@ -89,7 +89,7 @@ class Venue:
         self.asked.append((path, parse_qs(address.query), json.loads(request.body or b"null")))
         self.tokens.append(request.headers.get("authorization", "").removeprefix("Bearer "))
         if self.hold is not None:
-            self.hold.wait(5)
+            self.hold.wait(60)
         if name in self.refuse:
             return peer.answer(self.refuse[name][1], self.refuse[name][0])
         answer = self.answers.get(name)

@@ -266,14 +266,14 @@ def test_an_answer_that_never_comes_is_unclear_in_time(kind: SessionKind, make_c
     release = threading.Event()
 
     def hang(_peer: Peer, _request: Arrived) -> bool:
-        release.wait(10)
+        release.wait(60)
         return False
 
     with RawServer(hang) as server:
         began = time.monotonic()
         with pytest.raises(VenueUnclear, match="no answer in time"):
             place(make_client(server.url, session=kind, read_timeout_s=0.3))
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 20
         release.set()
 
 
@@ -301,7 +301,7 @@ def test_nothing_leaves_before_it_is_sent(make_client: MakeClient) -> None:
         time.sleep(0.05)
         assert len(server.arrived) == 1
         call.send()
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 30
         while len(server.arrived) < 2:
             assert time.monotonic() < deadline
             threading.Event().wait(0.005)
@@ -323,7 +323,7 @@ def test_what_one_thread_prepares_another_may_send_and_a_third_wait_for(make_cli
         for step in (call.send, lambda: found.append(_id_of(call.result()))):
             thread = threading.Thread(target=step)
             thread.start()
-            thread.join(5)
+            thread.join(30)
         assert found == ["O1"]
 
 

@@ -34,7 +34,7 @@ ACCOUNT = AccountId("daivon_frazier", BrokerType.COINBASE)
 NAME = ClientOrderId("name-1")
 BUY = MarketOrder(ACCOUNT, NAME, "BTC-USD", Side.BUY, D("0.00003"), D(50000), D("1.5"), made_at=1790000000.0)
 SELL = replace(BUY, side=Side.SELL, quantity=D("0.00010000"), quote_value=D(0))
-PATIENCE_S = 5.0
+PATIENCE_S = 30.0
 
 
 @pytest.fixture

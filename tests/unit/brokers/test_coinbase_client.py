@@ -306,7 +306,7 @@ def test_a_refused_connection_sends_nothing(kind: SessionKind, make_client: Make
 
 def test_no_answer_in_time_is_unclear_and_the_next_call_works(kind: SessionKind, make_client: MakeClient) -> None:
     stop = threading.Event()
-    with RawServer(lambda peer, request: stop.wait(5) if request.number == 1 else _ok(peer, request)) as server:
+    with RawServer(lambda peer, request: stop.wait(60) if request.number == 1 else _ok(peer, request)) as server:
         client = make_client(server.url, session=kind, read_timeout_s=0.3)
         with pytest.raises(VenueUnclear, match="no answer in time"):
             place(client)
@@ -366,7 +366,7 @@ def test_what_one_thread_prepares_another_may_send_and_a_third_wait_for(make_cli
         for step in (call.send, lambda: results.append(call.result())):
             thread = threading.Thread(target=step)
             thread.start()
-            thread.join(5)
+            thread.join(30)
         assert results == [own("placed")]
 
 
@@ -379,7 +379,7 @@ def test_an_order_on_an_open_connection_leaves_with_send_and_its_time_out_counts
         if request.number == 1:
             return _ok(peer, request)
         arrived.set()
-        release.wait(10)
+        release.wait(60)
         return False
 
     with RawServer(script) as server:
@@ -387,7 +387,7 @@ def test_an_order_on_an_open_connection_leaves_with_send_and_its_time_out_counts
         client.get("/accounts")
         call = client.prepare_order(ORDER)
         call.send()
-        assert arrived.wait(5), "without anybody waiting for the answer"
+        assert arrived.wait(30), "without anybody waiting for the answer"
         with pytest.raises(VenueUnclear):
             call.result()
         release.set()

@@ -48,7 +48,7 @@ def loaded(market: CoinbaseMarket) -> CoinbaseMarket:
 
 
 def until(true: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while not true():
         assert time.monotonic() < deadline
         threading.Event().wait(0.005)
@@ -208,7 +208,7 @@ def test_the_background_keeps_prices_fresh_until_it_is_stopped(
     clock.advance(3)
     until(lambda: (quote := loaded.quote("BTC-USD")) and quote.ask == 60000)
     stop.set()
-    thread.join(5)
+    thread.join(30)
     assert not thread.is_alive()
 
 

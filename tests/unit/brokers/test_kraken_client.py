@@ -318,7 +318,7 @@ def test_a_refused_connection_sends_nothing(kind: SessionKind, make_client: Make
 
 def test_no_answer_in_time_is_unclear_and_the_next_call_works(kind: SessionKind, make_client: MakeClient) -> None:
     stop = threading.Event()
-    with RawServer(lambda peer, request: stop.wait(5) if request.number == 1 else _ok(peer, request)) as server:
+    with RawServer(lambda peer, request: stop.wait(60) if request.number == 1 else _ok(peer, request)) as server:
         client = make_client(server.url, session=kind)
         with pytest.raises(VenueUnclear):
             client.query_private("AddOrder", ORDER, timeout_s=0.2)
@@ -375,7 +375,7 @@ def test_a_read_that_waits_for_the_counter_holds_up_no_order_and_can_be_stopped(
         client.query_private("AddOrder", ORDER)
         assert len(server.arrived) == 15
         stop.set()
-        waiting.join(5)
+        waiting.join(30)
         assert len(server.arrived) == 15
     assert "stopped" in str(ended[0])
 

@@ -38,7 +38,7 @@ class Venue:
         names = parse_qs(address.query).get("pair", [""])[0].split(",")
         self.asked.append((method, names))
         if self.hold is not None:
-            self.hold.wait(5)
+            self.hold.wait(60)
         if self.error:
             return peer.answer_json({"error": [self.error], "result": None})
         return peer.answer_json({"error": [], "result": self._result(method, names)})
@@ -207,7 +207,6 @@ def test_what_is_known_can_be_read_while_a_question_is_under_way(loaded: KrakenM
     asking = threading.Thread(target=loaded.load)
     asking.start()
     _until(lambda: len(venue.asked) > asked)
-    began = time.monotonic()
     assert loaded.quote("BTC-USD") is not None
     assert loaded.fresh_quote("BTC-USD", 60).bid == D("64000.1")
     assert loaded.canonical("XBTUSD") == "BTC-USD"
@@ -215,10 +214,9 @@ def test_what_is_known_can_be_read_while_a_question_is_under_way(loaded: KrakenM
     assert loaded.usd_price("BTC") == D(64000)
     loaded.watch("ETH-USD")
     loaded.request_instrument_refresh()
-    assert time.monotonic() - began < 1
     assert asking.is_alive()
     venue.hold.set()
-    asking.join(5)
+    asking.join(30)
 
 
 def test_a_wish_for_new_pairs_that_comes_while_they_travel_is_kept(loaded: KrakenMarket, venue: Venue) -> None:
@@ -229,7 +227,7 @@ def test_a_wish_for_new_pairs_that_comes_while_they_travel_is_kept(loaded: Krake
     _until(lambda: len(venue.asked) > asked)
     loaded.request_instrument_refresh()
     venue.hold.set()
-    asking.join(5)
+    asking.join(30)
     assert loaded.refresh_due()
 
 
@@ -255,7 +253,7 @@ def test_the_background_keeps_watched_prices_and_pairs_fresh(venue: Venue) -> No
         assert market.canonical("XBTUSD") == "BTC-USD"
         assert market.quote("BTC-USD") is not None
         stop.set()
-        loop.join(5)
+        loop.join(30)
         assert not loop.is_alive()
 
 
@@ -270,7 +268,7 @@ def test_the_background_survives_a_venue_in_trouble(venue: Venue) -> None:
         venue.error = None
         _until(lambda: "BTC-USD" in market.symbols)
         stop.set()
-        loop.join(5)
+        loop.join(30)
 
 
 def test_nothing_is_due_while_nothing_is_watched(loaded: KrakenMarket, clock: HandClock) -> None:
@@ -293,7 +291,7 @@ def test_public_questions_keep_their_pace(venue: Venue) -> None:
 
 
 def _until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.005)

@@ -61,7 +61,7 @@ def _placed(peer: Peer, request: Arrived) -> bool:
     return peer.answer_json({"error": [], "result": {"txid": [f"O{request.number}"]}})
 
 
-def _until(true: Any, seconds: float = 5.0) -> None:
+def _until(true: Any, seconds: float = 30.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline
@@ -99,11 +99,11 @@ def test_what_one_thread_prepares_another_may_send_and_a_third_wait_for(client_f
         call = client.prepare_private("AddOrder", ORDER)
         sender = threading.Thread(target=call.send)
         sender.start()
-        sender.join(5)
+        sender.join(30)
         results: list[Any] = []
         waiter = threading.Thread(target=lambda: results.append(call.result()))
         waiter.start()
-        waiter.join(5)
+        waiter.join(30)
         assert results == [{"txid": ["O1"]}]
 
 
@@ -133,7 +133,7 @@ def test_other_calls_wait_until_a_prepared_one_is_over(client_for: Any) -> None:
         assert server.arrived == []
         call.send()
         call.result()
-        other.join(5)
+        other.join(30)
         assert [request.path.rpartition("/")[2] for request in server.arrived] == ["AddOrder", "Balance"]
 
 
@@ -153,7 +153,7 @@ def test_an_answer_that_never_comes_is_unclear_after_the_total_time_out(client_f
     release = threading.Event()
 
     def hang(_peer: Peer, _request: Arrived) -> bool:
-        release.wait(10)
+        release.wait(60)
         return False
 
     with RawServer(hang) as server:

@@ -46,7 +46,7 @@ def test_acquiring_waits_as_long_as_it_must() -> None:
     assert counter.acquire()
     began = time.monotonic()
     assert counter.acquire()
-    assert 0.04 <= time.monotonic() - began < 0.5
+    assert 0.04 <= time.monotonic() - began < 10
 
 
 def test_acquiring_ends_when_it_is_stopped_and_counts_nothing() -> None:
@@ -57,7 +57,7 @@ def test_acquiring_ends_when_it_is_stopped_and_counts_nothing() -> None:
     waiting = threading.Thread(target=lambda: results.append(counter.acquire(1, stop)))
     waiting.start()
     stop.set()
-    waiting.join(5)
+    waiting.join(30)
     assert results == [False]
     assert counter.level == 1
 
@@ -86,12 +86,12 @@ def test_many_threads_together_stay_below_the_maximum() -> None:
     threads = [threading.Thread(target=take_some) for _ in range(8)]
     for thread in threads:
         thread.start()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while len(got) < 50 and time.monotonic() < deadline:
         stop.wait(0.01)
     stop.set()
     for thread in threads:
-        thread.join(5)
+        thread.join(30)
     assert len(got) == 50
     assert counter.level == 50
 

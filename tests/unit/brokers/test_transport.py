@@ -181,18 +181,18 @@ def test_a_server_that_never_ends_the_tls_handshake_got_nothing(certificate: Cer
 
 def test_no_answer_within_the_total_time_out_is_unclear(either: HttpSession) -> None:
     answered = threading.Event()
-    with RawServer(lambda peer, request: answered.wait(5)) as server:
+    with RawServer(lambda peer, request: answered.wait(60)) as server:
         began = time.monotonic()
         failure = _failure(either, server.url, timeout=(1, 0.2))
         answered.set()
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 10
         assert isinstance(failure, requests.ReadTimeout)
         assert isinstance(translate(failure), VenueUnclear)
 
 
 def test_no_answer_on_a_kept_connection_is_unclear(session: CurlSession) -> None:
     answered = threading.Event()
-    with RawServer(lambda peer, request: peer.answer() if request.number == 1 else answered.wait(5)) as server:
+    with RawServer(lambda peer, request: peer.answer() if request.number == 1 else answered.wait(60)) as server:
         session.post(server.url, data={"nonce": 1})
         failure = _failure(session, server.url, timeout=0.2)
         answered.set()
@@ -212,7 +212,7 @@ def test_an_answer_that_trickles_in_is_cut_off_at_the_total_time_out(session: Cu
         began = time.monotonic()
         failure = _failure(session, server.url, timeout=(1, 0.3))
         stop.set()
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 10
         assert failure.sent is True
 
 
@@ -422,13 +422,13 @@ def test_an_answer_that_is_not_json_says_so(either: HttpSession, body: bytes) ->
 def test_a_time_out_of_nones_means_the_defaults_of_the_session() -> None:
     stop = threading.Event()
     with (
-        RawServer(lambda peer, request: stop.wait(5)) as server,
+        RawServer(lambda peer, request: stop.wait(60)) as server,
         CurlSession(connect_timeout_s=1, total_timeout_s=0.2) as session,
     ):
         began = time.monotonic()
         _failure(session, server.url, timeout=(None, None))
         stop.set()
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 10
 
 
 def test_when_a_server_is_gone_for_good_every_try_is_known_not_to_have_been_sent() -> None:

@@ -25,7 +25,7 @@ held = threading.Lock()
 held.acquire()
 try:
     print("ready", flush=True)
-    held.acquire(timeout=30)
+    held.acquire(timeout=120)
 finally:
     print("closed", flush=True)
 """
@@ -48,7 +48,7 @@ def begin(latest_s: float, way: str) -> subprocess.Popen[str]:
 def test_the_first_signal_closes_everything_on_the_way_out(number: signal.Signals) -> None:
     process = begin(30, "break off")
     process.send_signal(number)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=120)
     assert out.splitlines() == ["asked", "closed"]
     assert "KeyboardInterrupt" in err
 
@@ -61,7 +61,7 @@ def test_the_second_signal_ends_the_process_at_once(first: signal.Signals) -> No
     assert process.stdout.readline() == "asked\n"
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=120)
     assert time.monotonic() - began < 1
     assert process.returncode == 130
     assert (out, err) == ("", "")
@@ -71,7 +71,7 @@ def test_a_process_that_still_hangs_when_its_time_is_over_is_ended_and_says_so()
     process = begin(0.3, "go on")
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=120)
     assert 0.25 < time.monotonic() - began < 5
     assert process.returncode == 7
     assert out == "asked\n"

@@ -139,7 +139,7 @@ def test_a_broken_line_ends_the_command_with_its_number_and_the_code_of_wrong_se
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
 

@@ -29,7 +29,7 @@ QUARTER = 900
 #: On the grid: a candle closes then.
 NOON = 1_790_000_100 // QUARTER * QUARTER + QUARTER
 #: A test that passes never waits for it.
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 class MarketTime(SettableClock):

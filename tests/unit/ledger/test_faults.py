@@ -59,7 +59,7 @@ def full(ledger: Ledger, pages: int = 1) -> Iterator[None]:
     yield
     limit = 1_000_000
     try:
-        assert ledger.flush(3)
+        assert ledger.flush(30)
     finally:
         event.remove(Engine, "begin", set_limit)
 
@@ -109,7 +109,7 @@ def test_answers_and_fills_outlast_a_lock_in_their_order(ledger: Ledger, path: P
         with pytest.raises(LedgerUnavailable):
             ledger.intend(master_order())
 
-    assert ledger.flush(3)
+    assert ledger.flush(30)
     [row] = ledger.views.copies_of(signal.signal_id)
     assert (row.state, row.milliseconds, row.executed) == (OrderState.FILLED, 12.5, fill_of().quantity)
     states = [line.to_state for line in ledger.views.events_of(copy.client_order_id)]
@@ -175,7 +175,7 @@ def test_one_bad_entry_takes_no_other_of_its_group_with_it(path: Path, clock: Se
         for number, copy in enumerate((good, also_good), start=1):
             ledger.settled(order_of(copy), report_of(fill_of(f"T{number}")), OrderState.FILLED)
 
-        assert ledger.flush(3)
+        assert ledger.flush(30)
         states = {row.account: row.state for row in ledger.views.copies_of(signal.signal_id)}
         last = ledger.views.events_of(bad.client_order_id)[-1]
         assert set(ledger.copied_coins()) == {(DAIVON, "BTC-USD"), (TANIA, "BTC-USD")}

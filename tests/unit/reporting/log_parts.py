@@ -48,7 +48,7 @@ def logging_to(
         root.handlers.extend(others)
 
 
-def until(what: Callable[[], bool], within_s: float = 10.0) -> bool:
+def until(what: Callable[[], bool], within_s: float = 30.0) -> bool:
     """Whether it came true in time."""
     deadline = time.monotonic() + within_s
     while not what():

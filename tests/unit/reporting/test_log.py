@@ -96,7 +96,7 @@ def test_lines_of_many_threads_are_all_there_and_whole_when_the_log_is_closed() 
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(10)
+            thread.join(30)
     lines = stream.getvalue().splitlines()
     assert len(lines) == 400
     assert all(line.endswith("end") for line in lines)

@@ -181,7 +181,7 @@ class TestRotation:
         )
         names = ["one", "two", "three"]
         running = [subprocess.Popen([sys.executable, "-c", script, name]) for name in names]
-        assert [process.wait(60) for process in running] == [0, 0, 0]
+        assert [process.wait(180) for process in running] == [0, 0, 0]
         lines = all_lines(path)
         assert sorted(lines) == sorted(f"{name} {number:08}" for name in names for number in range(each))
 
@@ -247,7 +247,7 @@ class TestMovedBySomebodyElse:
                     log.info("line %d end", line)
         finally:
             ended.set()
-            mover.join(10)
+            mover.join(30)
         files = [*tmp_path.glob("moved-*"), *tmp_path.glob("nija.log")]
         found = [int(line.split()[-2]) for one in files for line in one.read_text().splitlines()]
         assert sorted(found) == list(range(total))
@@ -281,7 +281,7 @@ class TestDiskTrouble:
                 log.info("line %d end", number)
             each = (time.perf_counter() - began) / 2000
         # A busy machine is not a wrong program; a write to a disk that waits would take far more.
-        assert each < 0.002
+        assert each < 0.01
 
     @pytest.mark.parametrize("what", ["folder in its place", "file in place of its folder"])
     def test_a_file_that_cannot_be_made_is_told_once(self, tmp_path: Path, what: str) -> None:

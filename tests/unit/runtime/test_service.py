@@ -173,8 +173,8 @@ def test_services_that_hang_are_named_and_share_one_deadline() -> None:
     for service in services:
         service.start()
     begin = time.monotonic()
-    names = stop_all(services, 0.2)
-    assert 0.2 <= time.monotonic() - begin < 0.9, "five services, one deadline"
+    names = stop_all(services, 1.0)
+    assert 1.0 <= time.monotonic() - begin < 4.5, "five services, one deadline"
     assert names == [f"hanging {number}" for number in range(5)]
     release.set()
     for service in hanging:

@@ -151,7 +151,7 @@ for number in range(10):
     running = [
         subprocess.Popen([sys.executable, "-c", program, str(folder), str(one)], cwd=REPOSITORY) for one in range(3)
     ]
-    assert [process.wait(60) for process in running] == [0, 0, 0]
+    assert [process.wait(180) for process in running] == [0, 0, 0]
     users, problems = load_users(folder)
     assert problems == []
     assert len({user.user_id for user in users}) == 32

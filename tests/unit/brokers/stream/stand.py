@@ -26,7 +26,7 @@ from bot.runtime.clock import SystemClock
 from tests.fakes.socket_server import Peer, Script
 from tests.paper_exchange.client import eventually
 
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 QUICK = StreamTiming(
     open_s=2.0,
     acknowledge_s=0.6,
