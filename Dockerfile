@@ -27,7 +27,7 @@ ENV PATH=/app/.venv/bin:$PATH \
     MPLCONFIGDIR=/tmp \
     NIJA_DATA_DIR=/app/data
 USER nija
-VOLUME /app/data
+# No VOLUME line: Railway refuses a Dockerfile that has one. docker-compose.yml and the command above name the volume.
 
 # Red when the copy engine's heartbeat stops or the ledger cannot be written, not only when the process is gone.
 HEALTHCHECK --interval=60s --timeout=20s --start-period=60s --retries=3 \

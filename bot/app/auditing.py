@@ -86,7 +86,9 @@ class Auditing:
         self.auditor.tell(Draft(kind, who, self._redact(event.text), detail))
 
     def _tell_trouble(self, reason: str) -> None:
-        self._hub.tell(EventKind.LEDGER_FAILED, reason, serious=True)
+        # Not the ledger's kind: it would hold back, for its ten minutes, that nothing is traded any more.
+        detail = "Trading goes on; what is left out is written later."
+        self._hub.tell(EventKind.AUDIT_FAILED, reason, serious=True, detail=detail)
 
 
 class LedgerFeed:

@@ -12,7 +12,7 @@ from bot.copying.kill_switch import KillSwitchGate
 from bot.domain.enums import AccountType, BrokerType
 from bot.domain.errors import LedgerUnavailable
 from bot.domain.ids import AccountId
-from bot.ledger.commands import Command
+from bot.ledger.commands import ALL_KINDS, Command, Kinds
 from bot.ledger.journal import Ledger
 from bot.ledger.switches import KILL, OBSERVE, Switch, pause_of
 from bot.runtime.service import Service
@@ -25,6 +25,10 @@ KILLED = "stopped by the operator"
 
 #: Seconds that an account may take to connect again.
 _RESUME_WITHIN_S = 15.0
+
+#: Seconds after which what sets orders going is not carried out any more: nobody means those of yesterday.
+_NOT_LATER_THAN_S = 60.0
+_SETS_GOING = frozenset({"trade", "resume", "unpause_user", "resync"})
 
 #: A command's result, as JSON, and whether it failed.
 Outcome = tuple[dict[str, Any], bool]
@@ -42,6 +46,7 @@ class CommandDesk(Service):
         handlers: who carries out which kind.
         poll_s: how often it looks for a new row.
         tell: told of every command that was carried out, and whether it failed.
+        kinds: those that it takes. What must never wait has a desk of its own.
     """
 
     def __init__(
@@ -50,8 +55,11 @@ class CommandDesk(Service):
         handlers: Mapping[str, Handler],
         poll_s: float,
         tell: Callable[[Command, bool], None] = lambda *_: None,
+        kinds: Kinds = ALL_KINDS,
+        name: str = "command desk",
     ) -> None:
-        super().__init__("command desk")
+        super().__init__(name)
+        self._kinds = kinds
         self._tell = tell
         self._ledger = ledger
         self._handlers = handlers
@@ -60,7 +68,7 @@ class CommandDesk(Service):
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                command = self._ledger.take_command()
+                command = self._ledger.take_command(self._kinds)
                 if command is not None:
                     self._carry_out(command)
                     continue
@@ -72,6 +80,11 @@ class CommandDesk(Service):
         handler = self._handlers.get(command.kind)
         if handler is None:
             self._finish(command, ({"error": f"unknown command {command.kind}"}, True))
+            return
+        waited_s = (command.taken_at or 0.0) - command.created_at
+        if waited_s > _NOT_LATER_THAN_S and _sets_going(command):
+            error = f"it was not carried out: it had waited for {waited_s:.0f} s; ask anew if it is still wanted"
+            self._finish(command, ({"error": error}, True))
             return
         outcome = self._guarded_call(command, lambda: handler(command.payload))
         if not callable(outcome):
@@ -126,6 +139,10 @@ def resume_user(manager: BrokerManager, payload: dict[str, Any]) -> tuple[dict[s
     return result, not broker.connected
 
 
+def _sets_going(command: Command) -> bool:
+    return command.kind in _SETS_GOING or (command.kind == "observe" and not command.payload.get("on"))
+
+
 class OperatorSwitches:
     """Carries out the commands that set and lift switches; each is obeyed when its result is written.
 
@@ -133,7 +150,10 @@ class OperatorSwitches:
     seconds), or null. Every payload may have ``by``: who asks.
     """
 
-    def __init__(self, ledger: Ledger, gate: KillSwitchGate, manager: BrokerManager) -> None:
+    def __init__(
+        self, ledger: Ledger, gate: KillSwitchGate, manager: BrokerManager, *, observes_always: bool = False
+    ) -> None:
+        self._observes_always = observes_always
         self._ledger = ledger
         self._gate = gate
         self._manager = manager
@@ -159,12 +179,17 @@ class OperatorSwitches:
         return result | {"stopped": self._gate.reason()}, failed
 
     def observe(self, payload: dict[str, Any]) -> Outcome:
-        """``on``, and to switch it on ``reason``: copies are planned and written down, none is placed."""
+        """``on``, and to switch it on ``reason``: copies are planned and written down, none is placed.
+
+        Switched off, ``still`` says why none is placed all the same; it is missing where they are.
+        """
         if not isinstance(payload.get("on"), bool):
             raise ValueError("observe needs on: true or false")
         if payload["on"]:
             return self._done(self._set(OBSERVE, _reason_of(payload), payload))
-        return self._done(self._lift(OBSERVE, payload))
+        lifted = self._lift(OBSERVE, payload)
+        still = {"still": "OBSERVE_ONLY is set in the environment"} if self._observes_always else {}
+        return self._done(lifted | still)
 
     def pause_user(self, payload: dict[str, Any]) -> Outcome:
         """``user_id``, ``venue``, ``reason``: no more entries on this account; its exits go on."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -24,7 +24,7 @@ from bot.reporting.metrics import Metrics
 from bot.reporting.notify import Notifier, chosen_kinds, make_channels
 from bot.reporting.telling import EventTeller
 from bot.runtime.service import Service
-from bot.settings.env import Environment, Settings
+from bot.settings.env import Settings
 
 #: They look, or ask for what is confirmed elsewhere.
 _QUIET_COMMANDS = frozenset({"ledger_check"})
@@ -36,7 +36,8 @@ class HouseParts:
 
     Attributes:
         left_out: accounts that could not even be made, and why.
-        redact: masks secrets in whatever leaves by page and audit log.
+        problems: what of users and keys is not applied and why, as it is now.
+        redact: masks secrets in whatever leaves by page, audit log and notifications.
     """
 
     settings: Settings
@@ -48,6 +49,7 @@ class HouseParts:
     clock: Clock
     max_user_risk: Callable[[], Decimal]
     left_out: Callable[[], Mapping[AccountId, str]]
+    problems: Callable[[], Sequence[str]]
     redact: Callable[[str], str]
 
 
@@ -63,7 +65,7 @@ class OperatorsHouse:
         self._ledger, self._events = parts.ledger, events
         self._auditing = Auditing(environment.nija_data_dir, parts.ledger.views, events, clock, parts.redact)
         self._notifier = Notifier(
-            make_channels(environment.notify_urls), chosen_kinds(environment.notify_events), clock
+            make_channels(environment.notify_urls), chosen_kinds(environment.notify_events), clock, redact=parts.redact
         )
         events.listen(self._notifier.listen)
         metrics = Metrics(__version__, clock)
@@ -85,7 +87,7 @@ class OperatorsHouse:
                 events=events,
                 clock=clock,
                 max_user_risk=parts.max_user_risk,
-                problems=lambda: [str(problem) for problem in parts.settings.problems],
+                problems=parts.problems,
                 render_metrics=metrics.render,
                 audit_page=self._auditing.audit_page,
                 redact=parts.redact,
@@ -113,7 +115,9 @@ class OperatorsHouse:
         if command.kind in _QUIET_COMMANDS:
             return
         given = " ".join(str(value) for name, value in command.payload.items() if name != "by" and value is not None)
-        by, end = command.payload.get("by", "the command line"), "FAILED" if failed else "done"
+        by = command.payload.get("by", "the command line")
+        # Of a trade it may also not be known: who reads FAILED places it a second time.
+        end = "done" if not failed else "not done, or NOT KNOWN" if command.kind == "trade" else "FAILED"
         text = f"{command.kind} by {by}: {given or 'no details'}: {end}"
         self._events.tell(EventKind.COMMAND, text, detail="To see it: python bot.py audit show")
 
@@ -125,12 +129,3 @@ class OperatorsHouse:
         """Write the rest of the audit log; before the ledger is closed."""
         self._ledger.flush(within_s)
         self._auditing.finish(within_s)
-
-
-def _make_notifier(environment: Environment, events: EventHub, clock: Clock) -> Notifier | None:
-    kinds = chosen_kinds(environment.notify_events)
-    if not environment.notify_urls:
-        return None
-    notifier = Notifier(make_channels(environment.notify_urls), kinds, clock)
-    events.listen(notifier.listen)
-    return notifier

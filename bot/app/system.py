@@ -29,6 +29,7 @@ from bot.copying.kill_switch import KillSwitchGate
 from bot.domain.errors import AccountInUse, SettingsError
 from bot.domain.ids import AccountId
 from bot.domain.money import MINIMUM_FUNDED_BALANCE
+from bot.ledger.commands import Kinds
 from bot.ledger.entry import ledger_url
 from bot.ledger.journal import Ledger
 from bot.master_watcher import MasterWatch
@@ -131,6 +132,7 @@ class CopyTradingSystem(MasterTrades):
         self._traders: Sequence[Service] = ()
         self._services: list[Service] = []
         self._seen: dict[AccountId, object] = {}
+        self._live_users: LiveUsers | None = None
 
     @property
     def engine(self) -> CopyTradeEngine:
@@ -203,14 +205,21 @@ class CopyTradingSystem(MasterTrades):
         tell_drift: DriftTeller = self._house.notices.drifted if self._house else lambda *_: None
         looks = ResyncWatch(self.ledger.views, self.manager, self._parts.clock, tell_drift)
         self._launch(Ticker("re-sync", looks.look, _RESYNC_POLL_S))
-        handlers: dict[str, Handler] = OperatorSwitches(self.ledger, self.gate, self.manager).handlers | {
+        switches = OperatorSwitches(
+            self.ledger, self.gate, self.manager, observes_always=self.settings.environment.observe_only
+        ).handlers
+        handlers: dict[str, Handler] = {
             "trade": self._trade_command,
             "resume_user": partial(resume_user, self.manager),
             "ledger_check": LedgerChecks(self.manager, self.ledger).go_on,
             "resync": ResyncDesk(self._resync_parts()).carry_out,
         }
         tell_command = self._house.tell_command if self._house else lambda *_: None
-        self._launch(CommandDesk(self.ledger, handlers, _COMMAND_POLL_S, tell_command))
+        # A trade or an account that does not answer takes half a minute: the kill switch must not wait for it.
+        brakes = Kinds(only=switches.keys())
+        self._launch(CommandDesk(self.ledger, switches, _COMMAND_POLL_S, tell_command, brakes, "switch desk"))
+        others = Kinds(but=switches.keys())
+        self._launch(CommandDesk(self.ledger, handlers, _COMMAND_POLL_S, tell_command, others))
         for trader in self._traders:
             self._launch(trader)
         for service in self._house.last if self._house else ():
@@ -224,8 +233,15 @@ class CopyTradingSystem(MasterTrades):
                 followers = self.manager.followers_of(master.account)
                 self.announcer.system_ready(master.venue, sum(entry.broker.connected for entry in followers))
 
+    @property
+    def problems(self) -> list[str]:
+        """What of users and keys is not applied and why, as it is now, one line each."""
+        if self._live_users is not None:
+            return self._live_users.problems
+        return [str(problem) for problem in self.settings.problems]
+
     def _follow_the_users_files(self) -> None:
-        live_users = LiveUsers(
+        self._live_users = live_users = LiveUsers(
             LiveUsersParts(
                 self.settings,
                 self.manager,
@@ -256,6 +272,7 @@ class CopyTradingSystem(MasterTrades):
                 clock=clock,
                 max_user_risk=self._parts.max_user_risk,
                 left_out=lambda: self._left_out,
+                problems=lambda: self.problems,
                 redact=self._redactor.redact,
             )
         )

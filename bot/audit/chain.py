@@ -121,14 +121,22 @@ class AuditChain:
             for line in file:
                 if not line.endswith(b"\n"):
                     break
-                # A broken one is for the check to tell of; what comes after it goes on from the line before.
-                with contextlib.suppress(BrokenLine):
-                    self._take(read_line(line, checked=False))
+                try:
+                    self._take(read_line(line))
+                except BrokenLine:
+                    self._take_place_only(line)
                 self._end += len(line)
 
     def _take(self, entry: Entry) -> None:
         self._number, self._hash = entry.number, entry.hash
         self._marks.take(entry)
+
+    def _take_place_only(self, line: bytes) -> None:
+        # That it was changed is for the check to tell of. Nothing that it says is believed; where no place in the chain
+        # can be read either, what comes next goes on from the line before.
+        with contextlib.suppress(BrokenLine):
+            entry = read_line(line, checked=False)
+            self._number, self._hash = entry.number, entry.hash
 
     def _noted(self) -> int:
         head = read_head(self.folder)
@@ -148,7 +156,8 @@ class AuditChain:
             # What comes next must not look like what is gone.
             self._number = reached
         if found:
-            self._write(found)
+            # However long the file is: in another one, this one would end with half a line for ever.
+            self._write(found, same_file=bool(torn))
 
     def _torn_rest(self) -> bytes:
         if not self._file:
@@ -166,9 +175,9 @@ class AuditChain:
 
     # -- writing -------------------------------------------------------------------------------------------------
 
-    def _write(self, drafts: Sequence[Draft]) -> None:
+    def _write(self, drafts: Sequence[Draft], *, same_file: bool = False) -> None:
         before = (self._file, self._end)
-        if not self._file or self._end >= self._file_bytes:
+        if not self._file or (self._end >= self._file_bytes and not same_file):
             self._file, self._end = self._file + 1, 0
         if is_new := self._end == 0:
             drafts = [_own(f"file {self._file} begins", {"file": self._file, "marks": self._marks.as_json()}), *drafts]

@@ -15,11 +15,17 @@ def health() -> None:
 
     The copy engine's heartbeat and the ledger are looked at: a process that is there and hangs is not well.
     """
-    folder = load_settings().environment.nija_data_dir
+    # A watchdog has nobody who types a passphrase.
+    folder = load_settings(keys=False).environment.nija_data_dir
     beat = read_heartbeat(folder)
     age_s = None if beat is None else SystemClock().time() - beat.at
     if beat is None or age_s is None:
         reason = f"no bot has worked on {folder} yet; start it: python bot.py"
+    elif age_s < -FRESH_S:
+        reason = (
+            f"the last sign of life on {folder} is {-age_s:.0f} s ahead of this machine's clock, which was set back; "
+            "whether the bot runs says: python bot.py status"
+        )
     elif age_s > FRESH_S:
         reason = (
             f"the last sign of life on {folder} is {age_s:.0f} s old; look at the log, start it again: python bot.py"

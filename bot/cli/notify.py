@@ -33,6 +33,7 @@ _MEANINGS: dict[EventKind, str] = {
     EventKind.KILL_SWITCH: "kill switch or observe mode on or off",
     EventKind.NOT_WATCHED: "what a master trades by hand is not heard of, or is again",
     EventKind.LEDGER_FAILED: "the ledger cannot be written, or can be again",
+    EventKind.AUDIT_FAILED: "the audit log cannot be written; trading goes on",
     EventKind.CONFIG_CHANGED: "users or settings were changed",
     EventKind.COMMAND: "somebody gave a command",
     EventKind.LOGIN: "somebody logged in at the page, or tried to",

@@ -51,8 +51,15 @@ def ask_running_bot(
             with err.status(f"{doing} ..."):
                 command = _answered(ledger, number, within_s)
         except KeyboardInterrupt:
-            complain(f"interrupted; {doing} all the same, and what becomes of it shows: {look}")
+            if ledger.withdraw_command(number):
+                complain("interrupted before the running bot took it: nothing was done")
+            else:
+                complain(f"interrupted; {doing} all the same, and what becomes of it shows: {look}")
             raise
+        # One that stayed in the queue would be carried out by the next bot, beside a second try of the same.
+        if command is None and ledger.withdraw_command(number):
+            complain("no bot has taken the command: nothing was done, and nothing will be")
+            raise typer.Exit(FAILED)
     if command is None:
         complain(f"the running bot has not answered command {number}; look with: {look}")
         raise typer.Exit(FAILED)

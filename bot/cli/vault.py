@@ -31,7 +31,7 @@ from bot.settings.vault import (
     unlocking_of,
 )
 from bot.settings.vault.box import new_key_file
-from bot.settings.vault.opening import PASSPHRASE, key_file_path, vault_path
+from bot.settings.vault.opening import PASSPHRASE, key_file_path, refuse_passphrase_in, vault_path
 
 _DOTENV = Path(".env")
 _NEW_PASSPHRASE = "NIJA_VAULT_NEW_PASSPHRASE"
@@ -146,7 +146,9 @@ def rotate(
 
 
 def _variables() -> dict[str, str]:
-    return read_dotenv(_DOTENV) | dict(os.environ)
+    of_file = read_dotenv(_DOTENV)
+    refuse_passphrase_in(of_file, _DOTENV)
+    return of_file | dict(os.environ)
 
 
 def _found(variables: dict[str, str]) -> Vault:
@@ -210,6 +212,11 @@ def _value_of(name: str) -> str:
     value = value.strip().replace("\r\n", "\n").replace("\n", "\\n")
     if not value:
         raise SettingsError(f"{name}: there was no value; nothing was changed")
+    if value.startswith("-----BEGIN") and "-----END" not in value:
+        # A terminal gives one line only, and the rest of what was pasted is gone.
+        raise SettingsError(
+            f"{name}: only the first line of the key came through; nothing was changed: vault add {name} < key.pem"
+        )
     return value
 
 
@@ -227,6 +234,9 @@ def _refuse(reason: str) -> NoReturn:
 
 
 def _warn_of_leftover(name: str) -> None:
+    if name in os.environ:
+        place = "the environment" if os.environ[name].strip() else "the environment, with nothing behind it,"
+        err.print(f"⚠️ {name} stands in {place} too, and that one is used: take it out there", highlight=False)
     if name in read_dotenv(_DOTENV):
         err.print(f"⚠️ {name} stands in {_DOTENV} too, and is not used from there: take it out", highlight=False)
 

@@ -22,6 +22,7 @@ class EventKind(StrEnum):
     KILL_SWITCH = "kill_switch"
     NOT_WATCHED = "not_watched"
     LEDGER_FAILED = "ledger_failed"
+    AUDIT_FAILED = "audit_failed"
     CONFIG_CHANGED = "config_changed"
     COMMAND = "command"
     LOGIN = "login"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.domain.errors import RequestKeyTaken
@@ -86,15 +86,43 @@ def _in_order(payload: str) -> str:
     return json.dumps(json.loads(payload), sort_keys=True)
 
 
-def is_command_queued(connection: Connection) -> bool:
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """Which kinds of commands somebody takes.
+
+    Attributes:
+        only: these; None means all.
+        but: none of these, nor what was asked for after one that still waits.
+    """
+
+    only: Collection[str] | None = None
+    but: Collection[str] = ()
+
+
+ALL_KINDS = Kinds()
+
+
+def _queued(kinds: Kinds) -> ColumnElement[bool]:
+    is_queued = commands.c.state == CommandState.QUEUED.value
+    if kinds.only is not None:
+        return and_(is_queued, commands.c.kind.in_(kinds.only))
+    if not kinds.but:
+        return is_queued
+    earlier = commands.alias()
+    overtaken = exists().where(
+        earlier.c.state == CommandState.QUEUED.value, earlier.c.kind.in_(kinds.but), earlier.c.id <= commands.c.id
+    )
+    return and_(is_queued, ~overtaken)
+
+
+def is_command_queued(connection: Connection, kinds: Kinds = ALL_KINDS) -> bool:
     """Whether something waits to be taken."""
-    waiting = select(commands.c.id).where(commands.c.state == CommandState.QUEUED.value).limit(1)
-    return connection.scalar(waiting) is not None
+    return connection.scalar(select(commands.c.id).where(_queued(kinds)).limit(1)) is not None
 
 
-def claim_command(connection: Connection, at: float) -> Command | None:
+def claim_command(connection: Connection, at: float, kinds: Kinds = ALL_KINDS) -> Command | None:
     """Take the oldest queued command; of two that try, one gets it."""
-    queued = commands.c.state == CommandState.QUEUED.value
+    queued = _queued(kinds)
     number = connection.scalar(select(commands.c.id).where(queued).order_by(commands.c.id).limit(1))
     if number is None:
         return None
@@ -102,6 +130,17 @@ def claim_command(connection: Connection, at: float) -> Command | None:
         commands.update().where(commands.c.id == number, queued).values(state=CommandState.TAKEN.value, taken_at=at)
     )
     return read_command(connection, number) if claimed.rowcount else None
+
+
+def withdraw_command(connection: Connection, number: int, result: str, at: float) -> bool:
+    """End a command that nobody has taken; whether nobody had, so that nobody will."""
+    queued = commands.c.state == CommandState.QUEUED.value
+    ended = connection.execute(
+        commands.update()
+        .where(commands.c.id == number, queued)
+        .values(state=CommandState.FAILED.value, result=result, finished_at=at)
+    )
+    return bool(ended.rowcount)
 
 
 def end_command(connection: Connection, number: int, result: str, at: float, *, failed: bool) -> None:

@@ -20,7 +20,17 @@ from bot.domain.outcomes import Outcome, Rejected
 from bot.domain.ports import Clock
 from bot.domain.signals import PlannedCopy, TradeSignal
 from bot.ledger.coins import write_off
-from bot.ledger.commands import Command, add_command, as_json, claim_command, end_command, is_command_queued
+from bot.ledger.commands import (
+    ALL_KINDS,
+    Command,
+    Kinds,
+    add_command,
+    as_json,
+    claim_command,
+    end_command,
+    is_command_queued,
+    withdraw_command,
+)
 from bot.ledger.database import Database
 from bot.ledger.entries import AccountSeen, Answered, Resized, Settled, note_of_refusal
 from bot.ledger.outcomes import apply_entries
@@ -334,16 +344,16 @@ class Ledger(WatchingLedger):
         at, text = self._clock.time(), as_json(payload)
         return self._writer.run(lambda connection: add_command(connection, kind, text, at, request_key))
 
-    def take_command(self) -> Command | None:
-        """Take the oldest queued command, if any; nobody else gets it.
+    def take_command(self, kinds: Kinds = ALL_KINDS) -> Command | None:
+        """Take the oldest queued command of these kinds, if any; nobody else gets it.
 
         Raises:
             LedgerUnavailable: none was taken.
         """
-        if not self._look(is_command_queued):
+        if not self._look(lambda connection: is_command_queued(connection, kinds)):
             return None
         at = self._clock.time()
-        return self._writer.run(lambda connection: claim_command(connection, at))
+        return self._writer.run(lambda connection: claim_command(connection, at, kinds))
 
     def finish_command(self, number: int, result: Mapping[str, Any], failed: bool = False) -> None:
         """Write what became of a command.
@@ -353,6 +363,15 @@ class Ledger(WatchingLedger):
         """
         at, text = self._clock.time(), as_json(result)
         self._writer.run(lambda connection: end_command(connection, number, text, at, failed=failed))
+
+    def withdraw_command(self, number: int) -> bool:
+        """Take a command back that nobody has taken yet; False where somebody has, who may carry it out.
+
+        Raises:
+            LedgerUnavailable: it is not known.
+        """
+        at, text = self._clock.time(), as_json({"error": "taken back: nobody took it in time"})
+        return self._writer.run(lambda connection: withdraw_command(connection, number, text, at))
 
     def command(self, number: int) -> Command:
         """One command.

@@ -67,7 +67,8 @@ def _user_prefixes(venue: BrokerType, user_id: str) -> tuple[str, ...]:
 
 def _first_found(environment: Mapping[str, str], prefixes: tuple[str, ...]) -> Credentials | None:
     for prefix in prefixes:
-        key, secret = (environment.get(f"{prefix}_API_{part}", "").strip() for part in ("KEY", "SECRET"))
+        # Docker's --env-file hands the quotes around a value on; no key has one of its own.
+        key, secret = (environment.get(f"{prefix}_API_{part}", "").strip().strip("\"'") for part in ("KEY", "SECRET"))
         if key and secret:
             return Credentials(SecretStr(key), SecretStr(secret), prefix, _is_paper(environment, prefix))
         if key or secret:

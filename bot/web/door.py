@@ -5,10 +5,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 
 from bot.web.address import PageAddress
 from bot.web.sessions import Sessions
@@ -18,6 +18,8 @@ SAFE_METHODS = frozenset({"GET", "HEAD"})
 HEALTH_PATH, METRICS_PATH, LOGIN_PAGE, LOGIN_PATH = "/healthz", "/metrics", "/login", "/api/login"
 STATIC_PATHS = "/static/"
 STREAM_PATH = "/api/events"
+#: A request with this header was made by the page itself, by a timer: it is not use.
+UNATTENDED = "x-nija-unattended"
 
 #: A browser keeps it from other hosts, from scripts and from plain http.
 _SECURE_COOKIE = "__Host-nija"
@@ -60,7 +62,7 @@ class Door:
         refusal = self._check_host(headers) or (None if method in SAFE_METHODS else _check_origin(headers))
         if refusal is not None:
             return refusal
-        token = self._token(headers, use=path != STREAM_PATH)
+        token = self._token(headers, use=path != STREAM_PATH and UNATTENDED not in headers)
         if token or self._is_open(method, path, headers):
             return token
         return Refusal(401, "log in first: POST /api/login")
@@ -142,7 +144,5 @@ def _host_of(host: str) -> str:
 
 
 def _cookies(headers: Headers) -> dict[str, str]:
-    try:
-        return {name: morsel.value for name, morsel in SimpleCookie(headers.get("cookie", "")).items()}
-    except CookieError:
-        return {}
+    # Not SimpleCookie: it drops all of them where one is not as it likes, and other ports' programs set some too.
+    return cookie_parser(headers.get("cookie", ""))

@@ -7,6 +7,7 @@ import logging
 import socket
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import uvicorn
 
@@ -24,10 +25,33 @@ _log = logging.getLogger("nija.web")
 
 #: Connections at once, streams among them.
 _MOST_CONNECTIONS = 100
+#: Connections at once, those among them that have said nothing yet.
+_MOST_OPEN = 150
 #: Seconds for requests to end once the page is asked to; streams end at once.
 _END_WITHIN_S = 1
 _BIND_AGAIN_S = 10.0
 _LARGEST_HEAD = 16 * 1024
+
+
+class _CountingSocket(socket.socket):
+    """Lets in so many connections at once, from their first packet on, and hangs up on all others.
+
+    uvicorn counts them later: those that never begin with TLS not at all, and what it refuses stays open meanwhile.
+    Each takes a file descriptor, and so do the venues' connections and the ledger.
+    """
+
+    def __init__(self, family: int, kind: int) -> None:
+        super().__init__(family, kind)
+        self._let_in: list[socket.socket] = []
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        connection, address = super().accept()
+        self._let_in = [one for one in self._let_in if one.fileno() >= 0]
+        if len(self._let_in) >= _MOST_OPEN:
+            connection.close()
+            raise ConnectionAbortedError("too many connections")
+        self._let_in.append(connection)
+        return connection, address
 
 
 class WebServer(Service):
@@ -115,7 +139,7 @@ class WebServer(Service):
     def _bind(self) -> socket.socket:
         address = self._parts.address
         family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-        bound = socket.socket(family, socket.SOCK_STREAM)
+        bound = _CountingSocket(family, socket.SOCK_STREAM)
         try:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             bound.bind((address.host, address.port))

@@ -90,3 +90,9 @@ def test_every_line_of_the_unit_is_known_to_systemd(tmp_path: Path) -> None:
     )
     assert "Unknown" not in judged.stderr, judged.stderr
     assert UNIT.name not in judged.stderr, judged.stderr
+
+
+def test_railway_takes_the_dockerfile() -> None:
+    steps = (REPOSITORY / "Dockerfile").read_text().splitlines()
+    assert not [line for line in steps if line.startswith("VOLUME")], "its builder refuses VOLUME"
+    assert "RAILWAY_RUN_UID=0" in (REPOSITORY / "docs" / "deploying.md").read_text()

@@ -395,3 +395,9 @@ def test_the_bench_prints_a_table(house: House, paper: Paper) -> None:
     assert "5 users" in ended.out
     assert len(re.findall(r"bare|the bot", ended.out)) >= 4
     assert json.dumps(paper.get("/requests")["refused"]) == "{}"
+
+
+def test_a_sign_of_life_from_the_future_is_none(house: House) -> None:
+    house.data.mkdir(exist_ok=True)
+    (house.data / "heartbeat.json").write_text(json.dumps({"at": time.time() + 7200, "reason": ""}))
+    house.run("health").refused(1, "ahead of this machine's clock")

@@ -143,3 +143,9 @@ def test_a_change_while_the_bot_starts_is_not_lost(house: House) -> None:
     eventually(lambda: status(house, "carl")["connected"] == "yes", PATIENCE_S)
     assert copies(house, "buy", "--usd", "1000")["carl"] == "FILLED"
     bot.stop()
+
+
+def test_nobody_is_removed_while_nobody_can_tell_what_is_held(house: House) -> None:
+    house.variables = {"LEDGER_URL": "postgresql+psycopg://nija:x@127.0.0.1:9/nija"}
+    house.run("users", "remove", "bert").refused(1, "bert:kraken", "nobody can tell now", "--force")
+    assert "bert" in file_of(house).read_text()

@@ -34,10 +34,11 @@ def keys_of(house: House) -> dict[str, str]:
 def moved_into_the_vault(house: House) -> None:
     """Every key is in the vault and nowhere else."""
     keys = keys_of(house)
+    # A key of the environment would win.
+    house.variables |= dict.fromkeys(keys)
     for name, value in keys.items():
         ended = given(house, value + "\n", "vault", "add", name)
         assert (ended.code, ended.err) == (0, ""), ended
-    house.variables |= dict.fromkeys(keys)
     assert not any(value in house.environment().values() for value in keys.values())
 
 
@@ -125,6 +126,8 @@ def test_a_start_without_a_terminal_says_what_to_set_and_the_kill_switch_needs_n
     given(house, "", "run").refused(2, "NIJA_VAULT_PASSPHRASE", "--key-file", "no terminal")
     assert given(house, "", "kill", "now").code == 0
     assert given(house, "", "vault", "list").code == 0
+    # A watchdog has no terminal either: nothing runs, and that is what it says.
+    given(house, "", "health").refused(1, "no bot has worked")
 
 
 def test_a_person_at_a_terminal_is_asked_and_nothing_is_shown(house: House) -> None:
@@ -213,3 +216,31 @@ def test_a_key_in_pem_comes_out_as_it_would_of_dotenv(make_house: Any) -> None:
         check=True,
     )
     assert done.stdout.strip() == repr(pem.strip().replace("\n", "\\n"))
+
+
+@pytest.mark.parametrize("value", ["old", " "], ids=["old", "empty"])
+def test_a_key_of_the_environment_that_hides_the_one_in_the_vault_is_pointed_out(house: House, value: str) -> None:
+    house.variables |= {"NIJA_VAULT_PASSPHRASE": PASSPHRASE, "KRAKEN_MASTER_API_KEY": value}
+    assert house.run("vault", "init").code == 0
+    ended = given(house, "new", "vault", "add", "KRAKEN_MASTER_API_KEY")
+    assert ended.code == 0
+    ended.in_one_line("KRAKEN_MASTER_API_KEY", "the environment", "take it out there")
+    house.run("vault", "list").in_one_line("KRAKEN_MASTER_API_KEY", "the environment", "take it out there")
+
+
+def test_a_key_in_pem_that_is_pasted_at_the_terminal_is_not_taken_by_its_first_line(house: House) -> None:
+    house.variables["NIJA_VAULT_PASSPHRASE"] = PASSPHRASE
+    assert house.run("vault", "init").code == 0
+    pem = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\n-----END EC PRIVATE KEY-----"
+    code, said = at_a_terminal(house, [pem], "vault", "add", "COINBASE_API_SECRET")
+    assert code == 2
+    assert "< key.pem" in said
+    assert house.run("vault", "list", "--json").json["names"] == []
+
+
+def test_a_passphrase_in_dotenv_makes_no_vault(house: House) -> None:
+    dotenv = house.folder / ".env"
+    dotenv.write_text(f"NIJA_VAULT_PASSPHRASE={PASSPHRASE}\n")
+    dotenv.chmod(0o600)
+    given(house, "", "vault", "init").refused(2, "NIJA_VAULT_PASSPHRASE", "does not belong into .env")
+    assert not (house.data / "vault.json").exists()

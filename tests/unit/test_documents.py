@@ -280,7 +280,8 @@ def test_every_document_is_reached_from_the_readme() -> None:
 
 _SETTINGS = frozenset(name.upper() for name in Environment.model_fields)
 _FAMILIES = frozenset(name.split("_")[0] for name in _SETTINGS)
-_OTHER_WORDS = frozenset(state.value for state in OrderState)
+#: States, and what Railway reads itself.
+_OTHER_WORDS = frozenset(state.value for state in OrderState) | {"RAILWAY_RUN_UID"}
 
 
 def variables(text: str) -> set[str]:

@@ -93,6 +93,11 @@ class LiveUsers(Ticker):
         self._refused_before: dict[str, str] = {}
         self._look_again = True
 
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong with users and keys now, one line each."""
+        return list(dict.fromkeys((*self._folder.faults, *sorted(self._told), *self._refused.copy().values())))
+
     def look(self) -> None:
         """Look at every file now and apply what is different."""
         self._have_connected |= {one.account for one in self._parts.manager.brokers if one.connected}
@@ -166,10 +171,14 @@ class LiveUsers(Ticker):
         if is_between or before.master is None:
             return new, _with_consequence(before, new)
         # For one look it follows nobody: a plan that was under way is in the ledger then, and what it buys is seen.
+        nobody: dict[str, Any] = {"copy_from_master": False}
+        if new.independent:
+            # Who copies nobody trades by its own strategy: not for these two seconds.
+            nobody["enabled"], kept["enabled"] = False, before.enabled
         self._between[account] = kept
         self._look_again = True
-        between = new.model_copy(update={"copy_from_master": False})
-        return between, described(before, between, without=FOLLOW_FIELDS)
+        between = new.model_copy(update=nobody)
+        return between, described(before, between, without=(*FOLLOW_FIELDS, *nobody))
 
     # -- keys ----------------------------------------------------------------------------------------------------
 
@@ -202,6 +211,8 @@ class LiveUsers(Ticker):
             if known is None and account.user is None:
                 self._refuse(f"key {account.account}", f"{account.account}: a master's first key needs a restart")
             if known is None or known == account.credentials:
+                continue
+            if account.user is not None and self._refused_as_in_use(account):
                 continue
             if account.user is None or not self._try_other_key(account, holdings):
                 name = account.credentials.found_as
@@ -239,12 +250,28 @@ class LiveUsers(Ticker):
                 text = f"{name}: has open orders of an earlier run, which are taken up at a start: needs a restart"
                 self._refuse(f"orders {name}", text)
                 continue
+            if self._refused_as_in_use(account):
+                continue
             broker = self._make(account)
             if broker is not None and account.user is not None:
                 self._parts.manager.add_user(account.user, broker)
                 made.append((account, broker))
+                if account.user.independent:
+                    text = f"{account.user.place}: independent: it copies at once; its own strategy needs a restart"
+                    self._refuse(f"independent {name}", text)
         if made:
             self._bring_in(made, "added")
+
+    def _refused_as_in_use(self, account: AccountSettings) -> bool:
+        """Whether another account's broker has this key: two of them would copy everything twice into one account."""
+        name, key = account.account, account.credentials.api_key.get_secret_value()
+        for other, known in self._keys.items():
+            if other != name and known.api_key.get_secret_value() == key and self._parts.manager.broker(other):
+                found_as = account.credentials.found_as
+                text = f"{name}: {found_as}_API_KEY is the key that {other} still works with: needs a restart"
+                self._refuse(f"shared {name}", text)
+                return True
+        return False
 
     def _make(self, account: AccountSettings) -> BaseBroker | None:
         credentials = account.credentials

@@ -68,7 +68,8 @@ class DailySummary:
     def tell_if_due(self, events: EventHub, state: SystemState, lost: Sequence[str], drift: Sequence[str]) -> None:
         """Tell the summary where its time has come since the last one; the very first one counts from now on."""
         now = self._clock.time()
-        if self._last is None:
+        if self._last is None or self._last > now + _DAY_S:
+            # The latter: the clock was ahead when it was told last.
             self._last = self._read(now)
         if self._last >= self._latest_due(now):
             return
@@ -142,6 +143,7 @@ def _day(
         stopped=state.stopped,
         observing=state.engine.observing,
         lost=lost,
+        counted=_MOST_ROWS if len(copies) == _MOST_ROWS else None,
     )
 
 

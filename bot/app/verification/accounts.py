@@ -20,7 +20,7 @@ from bot.settings.env import AccountSettings, Environment
 
 #: Keys that end sooner than this, seconds, are told.
 _SOON_S = 14 * 86_400.0
-_NO_MONEY = ("insufficient", "INSUFFICIENT")
+_NO_MONEY = "insufficient"
 #: A clock that differs by more, seconds, is warned about, and fails: Kraken's orders and Coinbase's tokens carry times.
 _DRIFT_WARNED_S, _DRIFT_FAILED_S = 2.0, 30.0
 _CLOCK_MEND = "sudo timedatectl set-ntp true (or install chrony), then: timedatectl status"
@@ -158,7 +158,7 @@ class AccountVerifier:
         if said is None:
             text = f"the smallest buy of {self._symbol} would be taken (judged, not placed)"
             return ok("order", text, account=self._id)
-        if any(word in said for word in _NO_MONEY):
+        if _NO_MONEY in said.lower():
             mend = "hold enough of the currency that the symbol is paid in, or map it with quote_map in the users file"
             return warning("order", f"cannot pay the smallest buy of {self._symbol}: {said}", mend, account=self._id)
         mend = "python bot.py verify (again, in some minutes); else another symbol in STRATEGY_SYMBOLS"

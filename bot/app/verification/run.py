@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from bot.app.heartbeat import FRESH_S, read_heartbeat
+from bot.app.live_users import left_behind
 from bot.app.system import ConnectProgress
 from bot.app.venues import make_brokers
 from bot.app.verification import mends
@@ -15,10 +18,13 @@ from bot.app.verification.ledger import LedgerWord, check_mode, is_observing, lo
 from bot.app.verification.machine import check_folder, check_machine, check_nonces, folder_held
 from bot.app.verification.ports import looking_only
 from bot.app.verification.setup import check_env_file, check_secret_files, check_setup, first_steps, venues_of
+from bot.app.verification.start import check_start
 from bot.app.verification.verdicts import Check, Report, failed, note
 from bot.broker_manager import BaseBroker, BrokerManager
 from bot.domain.enums import BrokerType
+from bot.domain.errors import LedgerUnavailable
 from bot.domain.ids import AccountId
+from bot.ledger.entry import ledger_url, open_views
 from bot.runtime.clock import SystemClock
 from bot.settings.env import AccountSettings, Settings
 
@@ -63,6 +69,7 @@ class Verification:
         checks.append(check_folder(folder))
         word = look_into_ledger(environment)
         checks += [word.check, *check_mode(environment, word, disabled_by_flag=self.disabled_by_flag)]
+        checks += check_start(environment)
         venues = self._chosen()
         if not self.settings.accounts:
             steps = first_steps(self.venues or (BrokerType.KRAKEN,))
@@ -70,13 +77,37 @@ class Verification:
         setup = check_setup(self.settings, venues)
         checks += [check for check in setup if any(map(check.concerns, venues))]
         with folder_held(folder) as running:
-            if running:
+            beat = read_heartbeat(folder) if running else None
+            if running and (beat is None or time.time() - beat.at > FRESH_S):
+                text = f"{folder} is held by another check or command, or by a bot that starts or hangs"
+                mend = "python bot.py health; wait for what holds it, or end it, and verify again"
+                checks.append(failed("running", text, mend))
+            elif running:
                 text = f"another bot, or another check, works on {folder}: keys that count requests are left to it"
                 checks.append(note("running", text))
             checks += check_nonces(folder)
-            asked = [account for account in self.settings.accounts if account.account.venue in venues]
+            exits_only, left = self._left_behind()
+            checks += [check for check in left if any(map(check.concerns, venues))]
+            asked = [one for one in (*self.settings.accounts, *exits_only) if one.account.venue in venues]
             checks += _Asking(self, word, running).checks(asked, progress)
         return Report(tuple(checks), venues, running, is_observing(environment, word), self._leads(venues))
+
+    def _left_behind(self) -> tuple[Sequence[AccountSettings], list[Check]]:
+        """Disabled users that the bot connects for their exits, and users whose copied coins nobody would sell."""
+        environment = self.settings.environment
+        try:
+            views = open_views(ledger_url(environment.ledger_url, environment.nija_data_dir))
+        except LedgerUnavailable:
+            return (), []  # told by the check of the ledger, or there is none yet
+        try:
+            exits_only, problems = left_behind(self.settings, views)
+        except LedgerUnavailable:
+            return (), []
+        finally:
+            views.close()
+        mend = "python bot.py users, docs/troubleshooting.md: a key and an entry, or sell by hand"
+        told = [failed("exits", one.text, mend, account=AccountId.parse(one.where)) for one in problems]
+        return exits_only, told
 
     def _chosen(self) -> tuple[BrokerType, ...]:
         if self.venues is not None:

@@ -50,6 +50,9 @@ def check_setup(settings: Settings, venues: Iterable[BrokerType]) -> list[Check]
     checks += _check_shared_keys(settings.masters)
     for venue in venues:
         checks += _check_venue(settings, venue)
+    if settings.users and not settings.masters and not any(one.user and one.user.independent for one in settings.users):
+        text = "there is no master and no independent user: nobody trades, and the bot does not start"
+        checks.append(failed("accounts", text, set_up_mend(settings.users[0].account.venue)))
     return checks
 
 

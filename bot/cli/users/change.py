@@ -17,6 +17,7 @@ from bot.domain.enums import BrokerType
 from bot.domain.errors import LedgerUnavailable, SettingsError
 from bot.domain.ids import AccountId
 from bot.domain.money import ZERO, plain
+from bot.ledger.entry import FILE_NAME
 from bot.settings.env import Settings, load_settings
 from bot.settings.users.editing import Edited, add_user, change_user, find_user, remove_user
 from bot.settings.users.schema import users_file_schema_text
@@ -215,9 +216,11 @@ def _held(settings: Settings, account: AccountId) -> str:
     try:
         with views_of(settings) as views:
             coins = views.copied_coins(account)
-    except LedgerUnavailable:
-        # Before the first run there is no ledger: nothing was ever bought.
-        return ""
+    except LedgerUnavailable as error:
+        environment = settings.environment
+        if not environment.ledger_url and not (environment.nija_data_dir / FILE_NAME).exists():
+            return ""  # before the first run nothing was ever bought
+        return f"what nobody can tell now ({error}), perhaps coins"
     return ", ".join(f"{plain(row.quantity)} {row.symbol}" for row in coins if row.quantity > ZERO)
 
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import atexit
 import logging
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import IO
 
 from bot.reporting.log.file import RotatingFile
 from bot.reporting.log.formatting import LineFormatter
 from bot.reporting.log.writers import FileWriter, Outlet, StreamWriter, own_record
 from bot.settings.redaction import Redactor
+
+_log = logging.getLogger("nija")
 
 _NOISY = ("urllib3", "requests", "filelock", "alembic")
 _MEGABYTE = 1_000_000
@@ -44,9 +48,14 @@ class LogSetup:
     def __init__(self, outlets: Sequence[Outlet], redactor: Redactor) -> None:
         self._outlets = outlets
         self.redactor = redactor
+        self._hooks = sys.excepthook, threading.excepthook
+        # Python's own would write them past the mask.
+        sys.excepthook, threading.excepthook = _log_last_error, _log_last_error_of_thread
 
     def close(self) -> None:
         """Write everything that waits."""
+        if sys.excepthook is _log_last_error:
+            sys.excepthook, threading.excepthook = self._hooks
         root = logging.getLogger()
         # The last one first: what the file has to tell goes to the terminal.
         for outlet in reversed(self._outlets):
@@ -54,6 +63,19 @@ class LogSetup:
                 root.removeHandler(outlet.handler)
                 outlet.close()
         atexit.unregister(self.close)
+
+
+def _log_last_error(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, traceback)
+        return
+    _log.critical("❌ the program ends by an error that nobody expected", exc_info=(kind, error, traceback))
+
+
+def _log_last_error_of_thread(said: threading.ExceptHookArgs) -> None:
+    if said.exc_value is not None and not issubclass(said.exc_type, SystemExit):
+        name = said.thread.name if said.thread else "a thread"
+        _log.error("%s died", name, exc_info=(said.exc_type, said.exc_value, said.exc_traceback))
 
 
 def configure_logging(

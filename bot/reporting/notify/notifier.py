@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import queue
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
 from bot.domain.events import EventKind, OperatorEvent
 from bot.domain.ports import Clock
@@ -33,6 +34,7 @@ class Notifier(Service):
     Args:
         channels: those that are not usable are said once and left out.
         kinds: what is told of.
+        redact: masks secrets in what is told.
     """
 
     def __init__(
@@ -41,8 +43,10 @@ class Notifier(Service):
         kinds: Collection[EventKind],
         clock: Clock,
         patience: Patience | None = None,
+        redact: Callable[[str], str] = str,
     ) -> None:
         super().__init__("notifier")
+        self._redact = redact
         self._kinds = frozenset(kinds)
         self._limiter = Limiter(clock)
         self._events: queue.Queue[OperatorEvent] = queue.Queue(_WAITING)
@@ -73,9 +77,12 @@ class Notifier(Service):
     def _take(self, within_s: float) -> None:
         """Give the limiter everything that waits."""
         try:
-            self._limiter.take(self._events.get(timeout=within_s) if within_s else self._events.get_nowait())
+            event = self._events.get(timeout=within_s) if within_s else self._events.get_nowait()
             while True:
-                self._limiter.take(self._events.get_nowait())
+                # Before it is cut to the length of a message: half a secret cannot be found.
+                masked = replace(event, text=self._redact(event.text), detail=self._redact(event.detail))
+                self._limiter.take(masked)
+                event = self._events.get_nowait()
         except queue.Empty:
             return
 

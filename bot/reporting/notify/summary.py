@@ -37,6 +37,7 @@ class DayNumbers:
         stopped: why nothing is traded now; None when it is.
         observing: observe mode is on.
         lost: accounts that are not connected.
+        counted: how many of the newest copies are counted, where there were more; None when all are.
     """
 
     since: float
@@ -53,6 +54,7 @@ class DayNumbers:
     stopped: str | None = None
     observing: bool = False
     lost: Sequence[str] = ()
+    counted: int | None = None
 
 
 def headline_of(day: DayNumbers) -> str:
@@ -65,6 +67,8 @@ def headline_of(day: DayNumbers) -> str:
 def lines_of(day: DayNumbers) -> list[str]:
     """Everything else; what is as it should be is left out, but the state of trading."""
     lines = [f"since {datetime.fromtimestamp(day.since, UTC):%b %d %H:%M} UTC", _trading(day)]
+    if day.counted:
+        lines.append(f"only the newest {day.counted} copies are counted; there were more")
     if day.lost:
         lines.append(f"not connected: {', '.join(day.lost)}")
     if day.milliseconds:

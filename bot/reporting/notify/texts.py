@@ -28,6 +28,7 @@ _TITLES: dict[EventKind, tuple[str, str]] = {
     _K.KILL_SWITCH: ("🛑 NIJA: trading stopped", "▶️ NIJA: trading goes on"),
     _K.NOT_WATCHED: ("🙈 NIJA: master not watched", "👀 NIJA: master watched again"),
     _K.LEDGER_FAILED: ("🛑 NIJA: ledger failed", "✅ NIJA: ledger works again"),
+    _K.AUDIT_FAILED: ("⚠️ NIJA: audit log failed", "✅ NIJA: audit log works again"),
     _K.CONFIG_CHANGED: ("⚠️ NIJA: settings changed", "🔧 NIJA: settings changed"),
     _K.COMMAND: ("⚠️ NIJA: command", "📝 NIJA: command"),
     _K.LOGIN: ("⚠️ NIJA: login", "🔑 NIJA: login"),
@@ -43,6 +44,7 @@ _COMMANDS: dict[EventKind, str] = {
     _K.DRIFT: "python bot.py resync",
     _K.NOT_WATCHED: "python bot.py status",
     _K.LEDGER_FAILED: "python bot.py status",
+    _K.AUDIT_FAILED: "python bot.py audit verify",
 }
 
 #: What further events of a kind are counted as.
@@ -56,6 +58,7 @@ _COUNTED: dict[EventKind, str] = {
     _K.KILL_SWITCH: "of the kill switch",
     _K.NOT_WATCHED: "gaps of the watch",
     _K.LEDGER_FAILED: "failures of the ledger",
+    _K.AUDIT_FAILED: "failures of the audit log",
     _K.CONFIG_CHANGED: "changes",
     _K.COMMAND: "commands",
     _K.LOGIN: "logins",

@@ -17,6 +17,9 @@ from bot.domain.money import DOLLARS
 UserId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$")]
 Symbol = Annotated[str, StringConstraints(to_upper=True, pattern=r"^[A-Za-z0-9.]+-[A-Za-z0-9.]+$")]
 
+#: Kraken's own names of two coins; plans speak of them by the names that everybody else uses.
+_KRAKENS_NAMES = {"XBT": "BTC", "XDG": "DOGE"}
+
 HIGHEST_USER_RISK = Decimal("0.10")
 
 
@@ -86,6 +89,13 @@ class UserSettings(BaseModel):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | Decimal)):
             raise ValueError(f"must be a number, was {value!r}")
         return value
+
+    @field_validator("disabled_symbols", "allowed_symbols")
+    @classmethod
+    def _by_common_names(cls, value: frozenset[str] | None) -> frozenset[str] | None:
+        if value is None:
+            return None
+        return frozenset("-".join(_KRAKENS_NAMES.get(code, code) for code in symbol.split("-")) for symbol in value)
 
     @field_validator("quote_map")
     @classmethod

@@ -63,6 +63,9 @@ class UsersFolder:
         self._told_at_start = {str(problem) for problem in told}
         self._told: set[tuple[str, str]] = set()
         self._is_first = True
+        #: What is wrong as of the last look, told or not.
+        self.faults: tuple[str, ...] = ()
+        self._device = folder.stat().st_dev if folder.is_dir() else None
 
     @property
     def entries(self) -> list[UserSettings]:
@@ -75,7 +78,7 @@ class UsersFolder:
         Returns:
             What is wrong and was not told before; the files that it is about change nothing.
         """
-        if not self._folder.is_dir():
+        if self._is_away():
             # A disk that is not mounted has no files either: nobody is removed by that.
             gone = Problem(str(self._folder), "is no folder any more; all users stay as they are until it is there")
             return self._untold([(gone if self._good else no_folder(self._folder), "")])
@@ -88,6 +91,19 @@ class UsersFolder:
         untold = self._untold(faults)
         self._is_first = False
         return untold
+
+    def _is_away(self) -> bool:
+        try:
+            device = self._folder.stat().st_dev
+        except OSError:
+            return True
+        if not self._folder.is_dir():
+            return True
+        # Where a disk was mounted there is an empty folder left, of the disk below.
+        if self._good and self._device not in (None, device) and not users_files(self._folder):
+            return True
+        self._device = device
+        return False
 
     def _candidate(self, path: Path, faults: list[tuple[Problem, str]]) -> _Entries:
         good = self._good.get(path, ())
@@ -128,10 +144,11 @@ class UsersFolder:
             if known is not None and known.marks == marks and settled:
                 return known
             content = path.read_bytes()
-        except FileNotFoundError:
-            self._read.pop(path, None)
-            return None
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and not path.is_symlink():
+                self._read.pop(path, None)
+                return None
+            # A link is there and what it names is not: that is no deletion either.
             problem = Problem(str(path), f"cannot be read ({error})")
             return Content((), str(error), UsersFile(problems=(problem,)))
         digest = hashlib.sha256(content).hexdigest()
@@ -151,6 +168,7 @@ class UsersFolder:
 
     def _untold(self, faults: list[tuple[Problem, str]]) -> list[Problem]:
         new: list[Problem] = []
+        self.faults = tuple(str(problem) for problem, _ in faults)
         for problem, digest in faults:
             key = (str(problem), digest)
             if key in self._told:

@@ -60,13 +60,22 @@ def merged_variables(
     """
     present = dict(os.environ if variables is None else variables)
     of_file = read_dotenv(dotenv)
-    if PASSPHRASE in of_file:
-        raise SettingsError(f"{PASSPHRASE} does not belong into {dotenv}: the vault would be open to whoever has both")
+    refuse_passphrase_in(of_file, dotenv)
     vault = find_vault(of_file | present)
     if vault is None or (only is not None and not set(vault.names) & set(only)):
         return of_file | present
     _opened.open(vault, of_file | present)
     return of_file | vault.values() | present
+
+
+def refuse_passphrase_in(of_file: Mapping[str, str], dotenv: Path | None) -> None:
+    """A vault whose passphrase lies beside it is none.
+
+    Raises:
+        SettingsError: ``.env`` has it.
+    """
+    if PASSPHRASE in of_file:
+        raise SettingsError(f"{PASSPHRASE} does not belong into {dotenv}: the vault would be open to whoever has both")
 
 
 def find_vault(variables: Mapping[str, str]) -> Vault | None:

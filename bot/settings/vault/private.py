@@ -6,6 +6,7 @@ import io
 import os
 import secrets
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from dotenv import dotenv_values
@@ -43,18 +44,22 @@ def write_private(path: Path, content: bytes, *, anew: bool = False) -> None:
     Raises:
         SettingsError: it cannot be written.
     """
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    # Where the path is a link, what it leads to is written.
+    target = Path(os.path.realpath(path))
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(6)}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             _write_synced(draft, content)
             if anew:
-                os.link(draft, path)
+                os.link(draft, target)
             else:
-                draft.replace(path)
+                draft.replace(target)
         finally:
             draft.unlink(missing_ok=True)
-        _sync_folder(path.parent)
+        # It stands: whoever is told that it does not goes on with what opened the old one.
+        with suppress(OSError):
+            _sync_folder(target.parent)
     except FileExistsError:
         raise SettingsError(f"{path} is there already") from None
     except OSError as error:

@@ -159,3 +159,34 @@ def test_what_the_bot_refuses_is_told_at_once_and_may_be_mended(at_desk: Visitor
     dialog.get_by_label("To confirm, type BUY BTC-USD").fill("BUY BTC-USD")
     at_desk.confirm("Place the trade", "The master's order was accepted")
     assert trades(at_desk) == asked_before + 1
+
+
+def test_a_trade_of_which_nothing_is_known_is_not_called_failed(at_desk: Visitor) -> None:
+    tab = at_desk.log_in()
+    master = {"state": "UNKNOWN", "reason": "no answer within 30 s", "price": None}
+    result = {"accepted": False, "complete": True, "master": master, "copies": []}
+    told = {"id": "7", "kind": "trade", "payload": {}, "state": "failed", "created_at": 1, "finished_at": 2}
+    tab.route(_POSTS, lambda route: route.fulfill(status=202, json={"id": "7"}))
+    tab.route("**/api/commands/7", lambda route: route.fulfill(json={**told, "result": result}))
+    dialog = ready_to_trade(at_desk)
+    at_desk.think()
+
+    dialog.get_by_role("button", name="Place the trade").click()
+
+    expect(dialog.locator(".result.bad")).to_contain_text("NOT KNOWN whether the master traded")
+
+
+def test_what_was_not_known_is_told_after_the_login_that_a_restart_asks_for(at_desk: Visitor) -> None:
+    tab = at_desk.log_in()
+    Way(at_desk, lose_the_answer, lose_it, lose_it, lose_it)
+    dialog = ready_to_trade(at_desk)
+    at_desk.think()
+    dialog.get_by_role("button", name="Place the trade").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("NOT KNOWN", timeout=LATE_MS)
+
+    at_desk.context.clear_cookies()
+    tab.evaluate("window.dispatchEvent(new Event('online'))")
+    expect(tab).to_have_url(re.compile("/login"))
+    at_desk.log_in()
+
+    expect(tab.locator("#toasts")).to_contain_text("NOT KNOWN whether the bot took the command")

@@ -114,6 +114,19 @@ class TestWatching:
         expect(tab.locator("#audit-intact")).to_have_text("Intact")
         expect(tab.locator("#audit tbody tr").filter(has_text="login").first).to_be_visible()
 
+    def test_who_has_left_is_not_counted_with_the_users_of_today(self, at_desk: Visitor) -> None:
+        tab = at_desk.log_in()
+
+        def with_somebody_who_left(route: Route) -> None:
+            told = route.fetch().json()
+            gone = {"account": "gone:kraken", "points": [[1.0, "1000000", "1000000"]]}
+            route.fulfill(json={**told, "series": [*told["series"], gone]})
+
+        tab.route("**/api/equity*", with_somebody_who_left)
+        at_desk.look_at("Quality")
+
+        expect(tab.locator("#equity .summary")).to_contain_text("3 users together")
+
     def test_without_users_the_page_says_what_to_do(self, empty_house_visitor: Visitor) -> None:
         tab = empty_house_visitor.log_in()
 
@@ -174,6 +187,7 @@ class TestActing:
         tab = at_desk.log_in()
 
         tab.get_by_role("button", name="Turn observe mode on").click()
+        expect(tab.get_by_role("dialog")).to_contain_text("neither entries nor exits")
         at_desk.confirm("Observe only", "Observe mode is on")
 
         expect(tab.locator("#trading-word")).to_have_text("OBSERVE MODE")
@@ -197,6 +211,35 @@ class TestActing:
         visitor.sees_a_new_signal(before, "2 copied")
         more = {"master": 1, "anna": 1, "bert": 1, "carl": 0}
         assert visitor.page_house.house.order_counts() == {who: orders[who] + more[who] for who in orders}
+
+    @pytest.mark.parametrize(
+        ("typed", "meant"),
+        [
+            ("0,05", "$0.05 of"),
+            ("100,5", "$100.5 of"),
+            ("1,500.50", "$1500.50 of"),
+            ("1,234,567", "$1234567 of"),
+            ("1,500", None),
+            ("1.500,50", None),
+        ],
+    )
+    def test_a_comma_is_a_point_where_it_can_be_nothing_else(
+        self, at_desk: Visitor, typed: str, meant: str | None
+    ) -> None:
+        tab = at_desk.log_in()
+        tab.get_by_role("button", name="Place a master trade").click()
+        dialog = tab.get_by_role("dialog")
+        dialog.get_by_label("Symbol").fill("BTC-USD")
+        dialog.get_by_label("Size").fill(typed)
+        dialog.get_by_label("To confirm, type").fill("BUY BTC-USD")
+
+        send = dialog.get_by_role("button", name="Place the trade")
+        if meant is None:
+            expect(dialog.locator(".plan")).to_contain_text("…")
+            expect(send).to_be_disabled()
+        else:
+            expect(dialog.locator(".plan")).to_contain_text(meant)
+            expect(send).to_be_enabled()
 
     def test_what_the_bot_refuses_is_told_with_its_reason(self, at_desk: Visitor) -> None:
         tab = at_desk.log_in()
@@ -296,6 +339,41 @@ class TestHonesty:
 
         alert = tab.get_by_role("dialog").get_by_role("alert")
         expect(alert).to_contain_text("NOT KNOWN whether the bot took", timeout=15_000)
+
+    def test_an_audit_log_in_trouble_is_not_called_intact_and_has_no_holes(self, at_desk: Visitor) -> None:
+        tab, newest = at_desk.log_in(), [150]
+
+        def answer(route: Route) -> None:
+            entry = {"at": 1.0, "kind": "login", "who": "page", "what": "x", "detail": {}}
+            entries = [{**entry, "number": number} for number in range(newest[0], newest[0] - 100, -1)]
+            trouble = "the audit log cannot be written"
+            route.fulfill(json={"entries": entries, "intact": True, "problem": trouble})
+
+        tab.route("**/api/audit*", answer)
+        at_desk.look_at("Record")
+        expect(tab.locator("#audit-problem")).to_have_text("the audit log cannot be written.")
+        expect(tab.locator("#audit-intact")).to_have_text("Trouble")
+        newest[0] = 400
+        at_desk.look_at("Signals")
+        at_desk.look_at("Record")
+
+        expect(tab.locator("#audit tbody tr").first).to_contain_text("400")
+        expect(tab.locator("#audit tbody tr")).to_have_count(100)
+
+    def test_a_switch_that_is_lifted_while_another_one_stops_trading_is_not_called_enough(
+        self, at_desk: Visitor
+    ) -> None:
+        tab = at_desk.log_in()
+        told = {"id": "7", "kind": "resume", "payload": {}, "state": "done", "created_at": 1, "finished_at": 2}
+        tab.route("**/api/commands", lambda route: route.fulfill(status=202, json={"id": "7"}))
+        result = {"was": None, "stopped": "SYSTEM_DISABLED is set"}
+        tab.route("**/api/commands/7", lambda route: route.fulfill(json={**told, "result": result}))
+
+        tab.keyboard.press("r")
+        at_desk.think()
+        tab.get_by_role("dialog").get_by_role("button", name="Resume trading").click()
+
+        expect(tab.get_by_role("dialog")).to_contain_text("still NOTHING IS TRADED: SYSTEM_DISABLED is set")
 
     def test_what_a_venue_says_is_text_and_never_part_of_the_page(self, at_desk: Visitor) -> None:
         tab = at_desk.log_in()

@@ -176,7 +176,7 @@ def test_a_full_disk_disturbs_no_trade_is_said_once_and_made_good(
     sqlite: str, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub, said = EventHub(SystemClock()), list[str]()
-    hub.listen(lambda event: said.append(event.text) if event.kind is EventKind.LEDGER_FAILED else None)
+    hub.listen(lambda event: said.append(event.text) if event.kind is EventKind.AUDIT_FAILED else None)
 
     def full(descriptor: int, content: bytes) -> None:
         write_all(descriptor, content[:100])

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from bot.app import CopyTradingSystem
+from bot.app.verification import Verdict, Verification
 from bot.broker_manager import UserBroker
 from bot.domain.enums import OrderState
 from bot.domain.events import EventKind, OperatorEvent
@@ -375,3 +376,85 @@ def test_from_saving_the_file_to_the_first_copy_takes_seconds(make_live_house: M
     took = time.monotonic() - saved
     print(f"from saving to the first copy: {took:.2f} s")
     assert took < 20
+
+
+def test_a_key_that_a_running_account_has_is_given_to_no_second_one(make_live_house: MakeLiveHouse) -> None:
+    house = make_live_house("anna").start()
+    house.newcomer("bert")
+    anna, bert = house.logins["anna"], house.logins["bert"]
+    # The operator saw that the key under ANNA is Bert's, and puts each where it belongs.
+    house.dotenv.write_text(
+        f"KRAKEN_USER_BERT_API_KEY={anna.key}\nKRAKEN_USER_BERT_API_SECRET={anna.secret}\n"
+        f"KRAKEN_USER_ANNA_API_KEY={bert.key}\nKRAKEN_USER_ANNA_API_SECRET={bert.secret}\n"
+    )
+    house.write(ANNA, BERT)
+    house.wait_until_told("bert:kraken", "KRAKEN_USER_BERT_API_KEY", "anna:kraken still works with", "needs a restart")
+    assert house.entry("bert") is None
+    assert house.states("buy") == {"anna": OrderState.FILLED}
+    assert len(house.orders("anna")) == 1
+
+
+def test_a_user_who_is_renamed_and_keeps_its_key_waits_for_a_restart(make_live_house: MakeLiveHouse) -> None:
+    house = make_live_house("anna").start()
+    house.write({"user_id": "anna_smith"})
+    house.wait_until_told("anna_smith:kraken", "anna:kraken still works with")
+    assert house.entry("anna_smith") is None
+
+
+def test_an_independent_user_does_not_trade_by_itself_on_its_way_to_another_master(
+    make_live_house: MakeLiveHouse,
+) -> None:
+    house = make_live_house("anna")
+    house.write(ANNA | {"independent": True})
+    house.start()
+    seen: list[tuple[Any, bool]] = []
+    replace_user = house.system.manager.replace_user
+
+    def replacing(*users: Any) -> None:
+        seen.extend((user.master, user.enabled) for user in users)
+        replace_user(*users)
+
+    house.system.manager.replace_user = replacing  # type: ignore[method-assign]
+    house.write(ANNA | {"independent": True, "follow": "coinbase"})
+    eventually(lambda: str(house.user("anna").master) == "master:coinbase", PATIENCE_S)
+    assert house.user("anna").enabled
+    assert (None, True) not in seen
+
+
+def test_what_the_page_calls_wrong_is_what_is_wrong_now(make_live_house: MakeLiveHouse) -> None:
+    house = make_live_house("anna")
+    house.write(ANNA, BERT | {"multiplier": 99})
+    house.start()
+    assert any("multiplier" in line for line in house.system.problems)
+    house.write(ANNA)
+    eventually(lambda: house.system.problems == [], PATIENCE_S)
+    house.file.write_text("[{")
+    eventually(lambda: any("not valid JSON" in line for line in house.system.problems), PATIENCE_S)
+
+
+def test_verification_looks_at_those_who_only_sell(make_live_house: MakeLiveHouse) -> None:
+    house = make_live_house("anna", "bert").start()
+    house.states("buy")
+    house.stop()
+    house.write(ANNA | {"enabled": False}, BERT)
+    house.paper.patch(f"/accounts/{house.logins['anna'].name}", enabled=False)
+    report = Verification(house.settings(), dotenv=house.dotenv).run()
+    assert not report.ready
+    assert any(str(one.account) == "anna:kraken" for one in report.having(Verdict.FAILED))
+    house.write(BERT)
+    report = Verification(house.settings(), dotenv=house.dotenv).run()
+    assert any("nobody sells" in one.text for one in report.having(Verdict.FAILED))
+
+
+def test_a_trade_that_did_not_go_through_is_not_told_as_failed_for_good(make_live_house: MakeLiveHouse) -> None:
+    house = make_live_house("anna").start()
+    ledger = house.system.ledger
+    ledger.set_kill_switch("not now", "tests")
+    eventually(house.system.gate.reason, PATIENCE_S)
+    ledger.post_command("trade", {"venue": "kraken", "symbol": "BTC-USD", "side": "buy", "quantity": "1"})
+
+    def told() -> list[str]:
+        return [event.text for event in list(house.events) if event.kind is EventKind.COMMAND]
+
+    eventually(told, PATIENCE_S)
+    assert told()[-1].endswith("not done, or NOT KNOWN")

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from bot.domain.ids import SignalId
-from bot.ledger.commands import CommandState
+from bot.ledger.commands import CommandState, Kinds
 from bot.ledger.journal import Ledger
 from bot.ledger.switches import KILL, OBSERVE, Switch, pause_of
 from tests.unit.ledger.builders import DAIVON, NOW, TANIA, SetClock
@@ -55,6 +55,22 @@ def test_commands_are_taken_in_the_order_in_which_they_were_asked_for(ledger: Le
     assert taken[0] is not None
     assert taken[0].payload == {"symbol": "BTC-USD", "size": "0.015", "id": "x"}
     assert (taken[0].state, taken[0].created_at, taken[0].taken_at) == (CommandState.TAKEN, NOW, NOW + 1)
+
+
+def test_some_kinds_are_taken_first_and_nothing_overtakes_one_of_them(ledger: Ledger) -> None:
+    brakes, others = Kinds(only={"kill", "pause_user"}), Kinds(but={"kill", "pause_user"})
+    trade, kill, later = (ledger.post_command(kind, {}) for kind in ("trade", "kill", "trade"))
+
+    def taken(kinds: Kinds) -> int | None:
+        command = ledger.take_command(kinds)
+        return command and command.id
+
+    assert taken(others) == trade
+    assert taken(others) is None, "it was asked for after the kill"
+    assert taken(brakes) == kill
+    assert taken(brakes) is None
+    assert taken(others) == later
+    assert taken(others) is None
 
 
 @pytest.mark.parametrize(("failed", "state"), [(False, CommandState.DONE), (True, CommandState.FAILED)])

@@ -195,3 +195,10 @@ def test_the_copies_are_those_of_the_ledger(tmp_path: Path, ledger: Ledger) -> N
     assert "skipped: 30 too small" in days.events[-1].detail
     assert "latency: median 114 ms, worst 129 ms" in days.events[-1].detail
     assert days.look(at(22, 7)) == ["0 signals: 0 copied, 0 skipped, 0 failed"]
+
+
+def test_a_clock_that_is_set_back_while_the_bot_runs_does_not_silence_it(days: Days) -> None:
+    days.look(at(20, 12))
+    assert len(days.look(at(20, 12) + 9e6)) == 1
+    assert days.look(at(20, 12, 1)) == []
+    assert len(days.look(at(21, 7))) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,11 +14,12 @@ from bot.app.commands import CommandDesk, Handler, resume_user
 from bot.broker_manager import BrokerManager
 from bot.domain.errors import LedgerUnavailable, VenueRejected
 from bot.domain.ids import AccountId
-from bot.ledger.commands import Command, CommandState
+from bot.ledger.commands import Command, CommandState, Kinds
 from bot.ledger.entry import ledger_url
 from bot.ledger.journal import Ledger
 from bot.runtime.clock import SystemClock
 from tests.fakes.trace import PATIENCE_S, Trace
+from tests.unit.ledger.builders import SetClock
 
 ANNA = {"user_id": "anna", "venue": "kraken"}
 Desk = Callable[[dict[str, Handler]], CommandDesk]
@@ -186,3 +188,65 @@ def test_an_account_that_the_bot_does_not_have_is_named() -> None:
     result, failed = resume_user(Manager(), ANNA)
     assert failed
     assert "anna:kraken" in result["error"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "is_too_late"),
+    [
+        ("trade", {}, True),
+        ("resume", {}, True),
+        ("unpause_user", {}, True),
+        ("resync", {}, True),
+        ("observe", {"on": False}, True),
+        ("observe", {"on": True}, False),
+        ("kill", {}, False),
+        ("pause_user", {}, False),
+    ],
+)
+def test_what_sets_orders_going_is_not_carried_out_once_it_is_old(
+    tmp_path: Path, kind: str, payload: dict[str, Any], is_too_late: bool
+) -> None:
+    clock, carried_out = SetClock(), Trace()
+    with Ledger(ledger_url("", tmp_path), clock) as ledger:
+        number = ledger.post_command(kind, payload)
+        clock.now += 61
+
+        def handle(_: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+            carried_out.add(kind)
+            return {}, False
+
+        desk = CommandDesk(ledger, {kind: handle}, 0.01)
+        desk.start()
+        command = finished(ledger, number)
+        desk.stop()
+        assert desk.join(time.monotonic() + PATIENCE_S)
+    assert carried_out.count(kind) == (not is_too_late)
+    assert (command.state is CommandState.FAILED) == is_too_late
+    if is_too_late:
+        assert command.result is not None
+        assert "had waited for 61 s; ask anew" in command.result["error"]
+
+
+def test_the_brake_does_not_wait_for_a_trade(ledger: Ledger) -> None:
+    go_on = threading.Event()
+
+    def slow(_: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+        return {}, not go_on.wait(PATIENCE_S)
+
+    desks = [
+        CommandDesk(ledger, {"trade": slow}, 0.01, kinds=Kinds(but={"kill"})),
+        CommandDesk(ledger, {"kill": lambda _: ({}, False)}, 0.01, kinds=Kinds(only={"kill"})),
+    ]
+    trade = ledger.post_command("trade", {})
+    for desk in desks:
+        desk.start()
+    Trace().wait_until(lambda: ledger.command(trade).state is CommandState.TAKEN)
+
+    assert finished(ledger, ledger.post_command("kill", {})).state is CommandState.DONE
+
+    assert ledger.command(trade).state is CommandState.TAKEN
+    go_on.set()
+    assert finished(ledger, trade).state is CommandState.DONE
+    for desk in desks:
+        desk.stop()
+        assert desk.join(time.monotonic() + PATIENCE_S)

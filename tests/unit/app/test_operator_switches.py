@@ -102,6 +102,13 @@ def test_the_pause_of_a_user_who_is_gone_can_be_lifted(house: House) -> None:
     assert house.ledger.switches() == {}
 
 
+def test_observe_off_says_what_else_keeps_copies_back(house: House) -> None:
+    assert "still" not in house.ask("observe", on=False)
+    always = OperatorSwitches(house.ledger, house.gate, Manager(), observes_always=True)
+    result, failed = always.observe({"on": False})
+    assert (result["still"], failed) == ("OBSERVE_ONLY is set in the environment", False)
+
+
 WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
     "unknown user": ("pause_user", {"user_id": "nobody", "venue": "kraken", "reason": "x"}, "nobody:kraken"),
     "unknown user unpaused": ("unpause_user", {"user_id": "nobody", "venue": "kraken"}, "python bot.py users"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import time
 from collections import namedtuple
 from contextlib import closing
 from pathlib import Path
@@ -13,10 +15,11 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from bot.app.verification import Check, Report, Verdict, Verification, worst_first
-from bot.app.verification.accounts import _of_drift
+from bot.app.verification.accounts import AccountVerifier, _of_drift
 from bot.app.verification.ledger import check_mode, look_into_ledger, pause_of
 from bot.app.verification.machine import PINNED, check_folder, check_machine, check_nonces, folder_held
 from bot.app.verification.setup import check_env_file, check_secret_files, check_setup, venues_of
+from bot.app.verification.start import check_start
 from bot.domain.enums import BrokerType
 from bot.domain.ids import AccountId
 from bot.ledger.entry import open_ledger
@@ -339,3 +342,55 @@ def test_a_failure_of_the_machine_is_every_venues(tmp_path: Path) -> None:
     assert os.sep not in Check("x", Verdict.OK, ".").place
     report = Report((Check("disk", Verdict.FAILED, ".", "make room"),), tuple(BrokerType))
     assert not any(map(report.is_ready, BrokerType))
+
+
+@pytest.mark.parametrize(
+    ("variables", "check"),
+    [
+        ({"STRATEGY": "rsi-ema"}, "strategy"),
+        ({"STRATEGY_SETTINGS": '{"stop_los": "0.02"}'}, "strategy"),
+        ({"STRATEGY_SYMBOLS": "BTCUSD"}, "strategy"),
+        ({"WEB_HOST": "0.0.0.0"}, "page"),
+        ({"METRICS_TOKEN": "short"}, "page"),
+        ({"NOTIFY_EVENTS": "trades"}, "notifications"),
+    ],
+)
+def test_what_the_start_refuses_is_refused_here(tmp_path: Path, variables: dict[str, str], check: str) -> None:
+    found = one(check_start(_settings(tmp_path, **variables).environment), check)
+    assert found.verdict is Verdict.FAILED
+    assert found.mend
+    assert next(iter(variables)) in found.text
+    assert check_start(_settings(tmp_path).environment) == []
+
+
+def test_without_a_master_and_an_independent_user_nothing_is_ready(tmp_path: Path) -> None:
+    settings = _settings(tmp_path, '[{"user_id": "anna", "copy_from_master": false}]', **_keys("KRAKEN_USER_ANNA"))
+    assert one(check_setup(settings, [KRAKEN]), "accounts").verdict is Verdict.FAILED
+
+
+def test_beside_another_check_nothing_is_ready(tmp_path: Path) -> None:
+    settings = _settings(tmp_path, **_keys("KRAKEN_MASTER"))
+    (tmp_path / "data").mkdir()
+    with folder_held(tmp_path / "data"):
+        report = Verification(settings, dotenv=tmp_path / ".env").run()
+    assert report.running
+    assert not report.ready
+    assert one(list(report.checks), "running").verdict is Verdict.FAILED
+
+    (tmp_path / "data" / "heartbeat.json").write_text(json.dumps({"at": time.time(), "reason": ""}))
+    with folder_held(tmp_path / "data"):
+        report = Verification(settings, dotenv=tmp_path / ".env").run()
+    assert one(list(report.checks), "running").verdict is Verdict.NOTE
+
+
+def test_an_account_without_the_money_for_an_order_is_warned_of_in_whatever_words(tmp_path: Path) -> None:
+    class Poor:
+        validates_orders = True
+
+        def validate_order(self, *_: Any) -> str:
+            return "EOrder:Insufficient funds"
+
+    settings = _settings(tmp_path, **_keys("KRAKEN_MASTER"))
+    broker: Any = Poor()
+    verifier = AccountVerifier(settings.accounts[0], broker, settings.environment, "BTC-USD", 1.0)
+    assert verifier._of_order(True).verdict is Verdict.WARNING

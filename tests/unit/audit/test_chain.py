@@ -199,3 +199,16 @@ def test_a_check_that_began_before_the_first_entry_finds_no_fault(folder: Path) 
     assert check.advance(100)
     check.finish()
     assert check.faults == []
+
+
+def test_what_was_torn_at_the_end_of_a_full_file_does_not_stay_there(folder: Path) -> None:
+    chain_in(folder).append([draft(1)])
+    (head := folder / "head.json").rename(kept := folder / "head.kept")
+    chain_in(folder).append([draft(number) for number in range(2, 12)])
+    path = files_of(folder)[-1]
+    path.write_bytes(path.read_bytes()[:-40])
+    assert path.stat().st_size > 1500
+    kept.replace(head)
+    chain_in(folder).append([draft(99)])
+    assert faults(folder) == []
+    assert told(folder) == [*range(1, 11), 99]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bot.audit.entries import AuditKind, Draft, write_line
 from bot.audit.files import files_of
-from tests.unit.audit.logbook import checked, faults, filled
+from tests.unit.audit.logbook import chain_in, checked, draft, faults, filled, told
 
 _LINES = 12
 
@@ -156,3 +156,24 @@ def test_a_check_goes_on_as_the_log_grows(tmp_path: Path) -> None:
         pass
     assert check.entries > before
     assert check.faults == []
+
+
+@pytest.mark.parametrize(
+    ("said", "changed"),
+    [(b'"command_id":1}', b'"command_iX":1}'), (b'"event":7', b'"event":[]')],
+    ids=["no command", "no number"],
+)
+def test_a_changed_line_is_found_and_ends_no_writing(tmp_path: Path, said: bytes, changed: bytes) -> None:
+    folder = tmp_path / "audit"
+    chain_in(folder).append(
+        [
+            Draft(AuditKind.COMMAND_ENDED, "bot", "kill", {"command_id": 1}),
+            Draft(AuditKind.INTENT, "anna:kraken", "BUY", {"event": 7}),
+        ]
+    )
+    path = files_of(folder)[0]
+    path.write_bytes(path.read_bytes().replace(said, changed))
+    chain_in(folder).append([draft(1)])
+    assert told(folder) == [1]
+    [fault] = faults(folder)
+    assert fault.endswith("the hash is not that of the text: it was changed")

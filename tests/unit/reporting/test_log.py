@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import re
+import sys
 import threading
 
 import pytest
@@ -228,3 +229,20 @@ def test_a_terminal_that_stands_still_slows_nobody_and_what_is_too_much_is_count
     assert dropped + text.count("] line ") == 3000
     assert dropped > 1900
     assert "afterwards" in text
+
+
+@pytest.mark.parametrize("of_thread", [False, True], ids=["main", "thread"])
+def test_an_error_that_nobody_caught_is_masked_too(capfd: pytest.CaptureFixture[str], of_thread: bool) -> None:
+    stream = io.StringIO()
+    before = sys.excepthook, threading.excepthook
+    with logging_to(stream):
+        # pytest has a hook of its own for threads, which is not there in the bot.
+        error = RuntimeError({"API-Sign": "c2lnbmF0dXJl/w==", "key": SECRET})
+        if of_thread:
+            threading.excepthook(threading.ExceptHookArgs((RuntimeError, error, None, threading.current_thread())))
+        else:
+            sys.excepthook(RuntimeError, error, None)
+    said = capfd.readouterr()
+    assert (sys.excepthook, threading.excepthook) == before
+    assert "RuntimeError" in stream.getvalue()
+    assert SECRET not in stream.getvalue() + said.out + said.err

@@ -242,3 +242,11 @@ def test_users_whose_master_is_not_set_up_are_one_line_that_names_the_masters_th
     assert line.startswith("users of master:alpaca: ann, tania will copy nothing")
     assert "(kraken)" in line
     assert len(settings.users) == 4, "they stay connected: what they hold is still theirs"
+
+
+@pytest.mark.parametrize("sign", ["'", '"'])
+def test_quotes_that_docker_hands_on_are_no_part_of_a_key(sign: str) -> None:
+    variables = {"COINBASE_API_KEY": f"{sign}key{sign}", "COINBASE_API_SECRET": f"{sign}pem{sign}"}
+    found = master_credentials(variables, BrokerType.COINBASE)
+    assert found is not None
+    assert (found.api_key.get_secret_value(), found.api_secret.get_secret_value()) == ("key", "pem")

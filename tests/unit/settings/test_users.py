@@ -82,6 +82,13 @@ def test_symbols_are_canonical_whatever_their_case(office: Office) -> None:
     assert user.allowed_symbols == {"ETH-USD"}
 
 
+def test_krakens_own_names_of_coins_bar_what_they_mean(office: Office) -> None:
+    office.write("retail_kraken.json", TANIA | {"disabled_symbols": ["xbt-usd", "XDG-USD", "ETH-XBT"]})
+    (user,), problems = load_users(office.users)
+    assert problems == []
+    assert user.disabled_symbols == {"BTC-USD", "DOGE-USD", "ETH-BTC"}
+
+
 def test_a_user_may_follow_another_venues_master_or_nobody(office: Office) -> None:
     office.write("retail_kraken.json", TANIA | {"follow": "coinbase"}, {"user_id": "x", "copy_from_master": False})
     (tania, nobody), problems = load_users(office.users)

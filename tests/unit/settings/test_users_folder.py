@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -170,6 +171,43 @@ def test_a_file_that_cannot_be_read_changes_nothing(office: Office) -> None:
     folder = began(office)
     path.unlink()
     path.mkdir()
+    assert len(folder.look()) == 1
+    assert [folder.look() for _ in range(3)] == [[]] * 3
+    assert seen(folder) == {"anna": 1}
+
+
+def test_a_link_whose_target_is_away_removes_nobody(office: Office, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk" / "users.json").write_text(json.dumps([ANNA]))
+    (office.users / FILE).symlink_to(tmp_path / "disk" / "users.json")
+    folder = began(office)
+    (tmp_path / "disk").rename(tmp_path / "not mounted")
+
+    (problem,) = folder.look()
+    assert "cannot be read" in str(problem)
+    assert [folder.look() for _ in range(3)] == [[]] * 3
+    assert seen(folder) == {"anna": 1}
+
+    (office.users / FILE).unlink()
+    folder.look()
+    folder.look()
+    assert seen(folder) == {}, "the link itself was deleted"
+
+
+def test_an_empty_place_where_a_disk_was_mounted_removes_nobody(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = office.write(FILE, ANNA)
+    folder = began(office)
+    folder.look()
+    path.unlink()
+    stat = Path.stat
+
+    def of_the_disk_below(self: Path, **how: Any) -> Any:
+        found = stat(self, **how)
+        return os.stat_result((*found[:2], found.st_dev + 1, *found[3:])) if self == office.users else found
+
+    monkeypatch.setattr(Path, "stat", of_the_disk_below)
     assert len(folder.look()) == 1
     assert [folder.look() for _ in range(3)] == [[]] * 3
     assert seen(folder) == {"anna": 1}

@@ -191,6 +191,29 @@ def test_a_vault_that_cannot_be_written_stays_as_it_was(
     assert [one.name for one in path.parent.iterdir()] == ["vault.json"]
 
 
+def test_a_vault_that_stands_is_said_to_stand(vault: Vault, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_: Path) -> None:
+        raise OSError(22, "Invalid argument")
+
+    # A file system without it: the file is there all the same.
+    monkeypatch.setattr("bot.settings.vault.private._sync_folder", refused)
+    other = KeyFile(b"o" * 32)
+    vault.rotate(other)
+    vault.save()
+    assert opened(path, other).value("KRAKEN_API_SECRET") == SECRET
+
+
+def test_a_link_to_a_vault_stays_one(vault: Vault, path: Path, tmp_path: Path) -> None:
+    link = tmp_path / "data" / "vault.json"
+    link.parent.mkdir()
+    link.symlink_to(path)
+    changed = opened(link)
+    changed.put("KRAKEN_API_KEY", "another")
+    changed.save()
+    assert link.is_symlink()
+    assert opened(path).value("KRAKEN_API_KEY") == "another"
+
+
 def test_a_vault_is_never_written_over(vault: Vault, path: Path) -> None:
     with pytest.raises(SettingsError, match="is there already"):
         Vault.create(path, KEY)

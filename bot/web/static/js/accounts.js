@@ -4,7 +4,7 @@ import { pauseUser, reconnect, unpauseUser } from "./actions.js";
 import { get } from "./api.js";
 import { openDialog } from "./dialogs.js";
 import { byId, cell, element, emptyState, fill, responsiveTable, Rows, setText } from "./dom.js";
-import { amount, dollars, localTime, timeOf } from "./format.js";
+import { amount, dollars, localTime, percent, timeOf } from "./format.js";
 import { accountOf, known, on } from "./store.js";
 import { copyColumns, copyRow } from "./signals.js";
 import { accountState, chip, shortAccount, venueName } from "./words.js";
@@ -137,7 +137,7 @@ export function openAccount(account) {
     ["Waiting orders", String(account.waiting_orders ?? 0)],
   ];
   if (limits) {
-    pairs.push(["Most of the balance in one trade", limits.max_user_risk ? `${Number(limits.max_user_risk) * 100} %` : "–"]);
+    pairs.push(["Most of the balance in one trade", limits.max_user_risk ? percent(limits.max_user_risk, 4) : "–"]);
     pairs.push(["Multiplier", limits.multiplier ?? "–"]);
     pairs.push(["Most dollars in one trade", limits.max_trade_usd ? dollars(limits.max_trade_usd) : "no limit"]);
   }

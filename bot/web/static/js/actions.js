@@ -60,11 +60,14 @@ export function resume() {
     title: "Resume trading",
     text: [
       set ? `The kill switch was set by ${set.set_by}: ${set.reason}.` : "The kill switch is not set; nothing would change.",
-      "Masters and users trade again from the next signal on. What was skipped meanwhile is not caught up.",
+      "Exits that waited for it are sent at once. Masters and users trade again from the next signal on; entries that were skipped are not caught up.",
     ],
     read: () => ({ payload: {} }),
     confirm: "Resume trading",
-    done: () => "The kill switch is lifted. Trading goes on with the next signal.",
+    done: (command) =>
+      command.result?.stopped
+        ? `The kill switch is lifted, and still NOTHING IS TRADED: ${command.result.stopped}.`
+        : "The kill switch is lifted. Trading goes on with the next signal.",
   });
 }
 
@@ -82,12 +85,16 @@ export function observe() {
     kind: "observe",
     title: on ? "Turn observe mode on" : "Turn observe mode off",
     text: on
-      ? ["Signals are planned and recorded as before, but users' entries are not sent: each copy ends as “Observed”. Masters trade on."]
-      : ["Users' copies are sent again from the next signal on. What was only observed is not caught up."],
+      ? ["Signals are planned and recorded as before, but users' copies are not sent, neither entries nor exits: each ends as “Observed”, and what a master sells meanwhile is not sold for users later. Masters trade on."]
+      : ["Exits that waited from before are sent at once, and users' copies again from the next signal on. What was only observed, sells too, is not caught up."],
     fields: on ? [field("Reason, for the audit trail", reason)] : [],
     read: () => ({ payload: { on, ...because(reason) } }),
     confirm: on ? "Observe only" : "Copy again",
-    done: () => (on ? "Observe mode is on: signals are recorded, not copied." : "Observe mode is off: signals are copied again."),
+    done: (command) => {
+      if (on) return "Observe mode is on: signals are recorded, not copied.";
+      const still = command.result?.still;
+      return still ? `The switch is off, and still NOTHING IS COPIED: ${still}.` : "Observe mode is off: signals are copied again.";
+    },
   });
 }
 
@@ -128,6 +135,16 @@ export function reconnect(account) {
   });
 }
 
+/**
+ * A figure as it is typed: `1,234,567.50`, and with the comma that some phones have for a point, `0,05`. What may be
+ * either, as `1,500`, stays as it is and is no size.
+ */
+export function plainNumber(typed) {
+  const text = typed.trim().replace(/^\$/, "");
+  if (/^\d{1,3}(,\d{3})+\.\d+$/.test(text) || /^\d{1,3}(,\d{3}){2,}$/.test(text)) return text.replaceAll(",", "");
+  return /^[1-9]\d{0,2},\d{3}$/.test(text) ? text : text.replace(/^(\d+),(\d+)$/, "$1.$2");
+}
+
 /** A master's market order; `side and symbol` have to be typed. */
 export function placeTrade() {
   const masters = (known.accounts ?? []).filter((one) => one.role === "master");
@@ -145,7 +162,7 @@ export function placeTrade() {
   const says = element("p", { class: "plan", "aria-live": "polite" });
   const wanted = () => `${side.value.toUpperCase()} ${symbolOf()}`;
   const symbolOf = () => symbol.value.trim().toUpperCase();
-  const size = () => quantity.value.trim().replace(/^\$/, "").replaceAll(",", "");
+  const size = () => plainNumber(quantity.value);
   const sizeIsSaid = () => /^\d+(\.\d+)?$/.test(size()) && Number(size()) > 0;
   const typedField = field("", typed);
 
@@ -170,7 +187,7 @@ export function placeTrade() {
         ? ["Trading is stopped: the bot will refuse this trade until you resume."]
         : ["The bot sends this order at once. A market order cannot be taken back."],
     fields: [
-      element("div", { class: "grid" }, field("Master", venue), field("Side", side), field("Symbol", symbol, "as BTC-USD"), element("div", { class: "pair" }, field("Size", quantity), field("in", unit))),
+      element("div", { class: "grid" }, field("Master", venue), field("Side", side), field("Symbol", symbol, "as BTC-USD"), element("div", { class: "pair" }, field("Size", quantity, "as 1500.50"), field("in", unit))),
       says,
       typedField,
     ],

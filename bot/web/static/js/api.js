@@ -40,8 +40,8 @@ async function call(method, path, body, more = {}) {
   }
 }
 
-/** Read something below `/api`. */
-export const get = (path) => call("GET", path);
+/** Read something below `/api`; `unattended`, where a timer asks: it does not keep a forgotten window logged in. */
+export const get = (path, unattended = false) => call("GET", path, undefined, unattended ? { "X-NIJA-Unattended": "1" } : {});
 
 /**
  * Change something below `/api`. Without a key it may not be tried a second time, for the first may have arrived; with

@@ -1,7 +1,7 @@
 /** A command: asked, confirmed, posted under a key, and followed until the bot says what became of it. */
 
 import { get, isUnclear, newKey, post } from "./api.js";
-import { openDialog, note } from "./dialogs.js";
+import { keepNote, openDialog, note } from "./dialogs.js";
 import { cell, element, responsiveTable } from "./dom.js";
 import { dollars, amount, milliseconds, price } from "./format.js";
 import { stateChip } from "./words.js";
@@ -92,6 +92,8 @@ export function confirmCommand({ kind, title, text, fields = [], read, ready = (
     go.disabled = true;
     go.textContent = "Sending …";
     let id;
+    // A bot that starts again knows no session any more, and the page leads to the login.
+    keepNote(`${title}: the page was left before the bot answered. It is NOT KNOWN whether the bot took the command. Before you try anew, look at the page and the audit trail.`);
     try {
       ({ id } = await postUntilAnswered({ kind, payload: asked.payload, confirm: true, ...asked.extra }, key, {
         onRepeat: (repeat) => {
@@ -102,6 +104,7 @@ export function confirmCommand({ kind, title, text, fields = [], read, ready = (
       }));
     } catch (error) {
       lost ||= isUnclear(error);
+      if (!lost) keepNote(null);
       // Without an answer the command may be on its way: saying "failed" would invite a second one.
       const again = open ? ` “${confirm}” sends the same command again, and the bot carries it out once at most.` : "";
       const text = lost
@@ -128,6 +131,7 @@ async function showUntilDone(dialog, { id, title, done, isOpen }) {
   dialog.body.replaceChildren(status);
   dialog.foot.replaceChildren(closer);
   closer.focus();
+  keepNote(`${title}: command ${id} was with the bot when the page was left. The audit trail tells what became of it; look there before you try anew.`);
   let command = null;
   let problem = `Command ${id} has not ended yet. The audit trail will tell what became of it.`;
   try {
@@ -135,6 +139,7 @@ async function showUntilDone(dialog, { id, title, done, isOpen }) {
   } catch (error) {
     problem = error.message;
   }
+  if (command) keepNote(null);
   const failed = command?.state === "failed";
   const sentence = command ? (failed ? failure(command) : done(command)) : problem;
   if (!isOpen()) {
@@ -152,6 +157,9 @@ async function showUntilDone(dialog, { id, title, done, isOpen }) {
 
 function failure(command) {
   const result = command.result ?? {};
+  if (result.master?.state === "UNKNOWN") {
+    return `It is NOT KNOWN whether the master traded (${result.master.reason}). Look at the account at the venue, and do not repeat the trade before.`;
+  }
   return result.error || result.master?.reason || result.status || "The bot could not do it.";
 }
 

@@ -56,6 +56,29 @@ export function note(text, tone = "plain") {
   if (tone !== "bad") setTimeout(() => made.remove(), NOTE_MS);
 }
 
+const KEPT = "nija-note";
+
+/** Keep a note for the next time this page is opened, in this tab only; null takes it away. */
+export function keepNote(text) {
+  try {
+    if (text === null) sessionStorage.removeItem(KEPT);
+    else sessionStorage.setItem(KEPT, text);
+  } catch {
+    // Without storage there is nothing to tell later.
+  }
+}
+
+/** Show what was kept. */
+export function showKeptNote() {
+  try {
+    const text = sessionStorage.getItem(KEPT);
+    if (text) note(text, "bad");
+    sessionStorage.removeItem(KEPT);
+  } catch {
+    // As above.
+  }
+}
+
 /** Say something to those who listen rather than look. */
 export function speak(text) {
   const spoken = byId("spoken");

@@ -48,7 +48,7 @@ export function openHelp() {
         ["Signal", "an executed trade of a master."],
         ["Copy", "one user's share in one signal; when there is none, its reason says why."],
         ["Entry, exit", "a buy that gets in, a sell that gets out. Exits of a paused user go on."],
-        ["Observe mode", "signals are recorded, users' entries are not sent."],
+        ["Observe mode", "signals are recorded, users' copies are not sent, neither entries nor exits."],
         ["Kill switch", "no order leaves the bot at all, until you resume."],
       ].flatMap(([word, means]) => [element("dt", {}, word), element("dd", {}, means)]),
     ),

@@ -107,7 +107,7 @@ export class LiveStream {
       this.#open();
     }, pause);
     // An event source does not say why it was refused: a call does, and leads to the login page where that is it.
-    get("/session").catch(() => {});
+    get("/session", true).catch(() => {});
   }
 
   #close() {

@@ -3,6 +3,7 @@
 import { startAccounts } from "./accounts.js";
 import { kill, logOut, observe, placeTrade, resume } from "./actions.js";
 import { get } from "./api.js";
+import { showKeptNote } from "./dialogs.js";
 import { byId } from "./dom.js";
 import { refreshTimes, tellServerTime } from "./format.js";
 import { startHeader } from "./header.js";
@@ -34,7 +35,7 @@ function showView() {
 
 /** Everything anew: while the stream was cut, anything may have happened. */
 async function loadAll() {
-  const [state, accounts, signals] = await Promise.allSettled([get("/state"), get("/accounts"), get(`/signals?limit=${SIGNALS_AT_FIRST}`)]);
+  const [state, accounts, signals] = await Promise.allSettled([get("/state", true), get("/accounts", true), get(`/signals?limit=${SIGNALS_AT_FIRST}`, true)]);
   if (state.status === "fulfilled") {
     tellServerTime(state.value.now);
     change("state", state.value);
@@ -105,6 +106,7 @@ function start() {
   ]);
   window.addEventListener("hashchange", showView);
   showView();
+  showKeptNote();
   setInterval(refreshTimes, REFRESH_TIMES_MS);
   stream.start();
 }

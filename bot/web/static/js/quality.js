@@ -18,18 +18,20 @@ let fidelityRows;
 let timer = null;
 let isShown = false;
 
-async function showLatency() {
-  const told = await get(`/latency?hours=${byId("latency-hours").value}`);
+async function showLatency(unattended) {
+  const told = await get(`/latency?hours=${byId("latency-hours").value}`, unattended);
   const points = [...told.points].sort((a, b) => a.at - b.at);
   const { signals, copies, median_ms, p95_ms, max_ms } = told.summary;
   const summary = `${count(signals)} signals, ${count(copies)} copies: half within ${milliseconds(median_ms)}, 95 % within ${milliseconds(p95_ms)}, the slowest ${milliseconds(max_ms)}.`;
   await latencyChart.show([points.map((one) => one.at), points.map((one) => one.last_ms), points.map((one) => one.median_ms), points.map((one) => one.first_ms)], summary);
 }
 
-async function showEquity() {
+async function showEquity(unattended) {
   const chosen = byId("equity-account").value;
-  const told = await get(`/equity?days=${byId("equity-days").value}${chosen ? `&account=${encodeURIComponent(chosen)}` : ""}`);
-  const users = chosen ? told.series : told.series.filter((one) => !one.account.startsWith("master:"));
+  const told = await get(`/equity?days=${byId("equity-days").value}${chosen ? `&account=${encodeURIComponent(chosen)}` : ""}`, unattended);
+  // Of who has left there are still figures, and the last one of them would count for ever.
+  const present = new Set((known.accounts ?? []).filter((one) => one.role === "user").map((one) => one.account));
+  const users = chosen ? told.series : told.series.filter((one) => (known.accounts ? present.has(one.account) : !one.account.startsWith("master:")));
   const [times, values] = together(users.map((one) => one.points));
   const who = chosen || `${users.length} users together`;
   const change = values.length ? values.at(-1) - values[0] : 0;
@@ -92,16 +94,16 @@ function fidelityRow() {
   };
 }
 
-async function showFidelity() {
-  const { users } = await get(`/fidelity?days=${byId("fidelity-days").value}`);
+async function showFidelity(unattended) {
+  const { users } = await get(`/fidelity?days=${byId("fidelity-days").value}`, unattended);
   fidelityRows(users);
 }
 
 function guarded(show, id) {
-  return async () => {
+  return async (unattended) => {
     const said = byId(`${id}-said`);
     try {
-      await show();
+      await show(unattended === true);
       said.textContent = "";
     } catch (error) {
       said.textContent = `Could not be brought up to date: ${error.message}`;
@@ -111,7 +113,7 @@ function guarded(show, id) {
 
 const parts = { latency: showLatency, equity: showEquity, fidelity: showFidelity };
 const refresh = Object.fromEntries(Object.entries(parts).map(([id, show]) => [id, guarded(show, id)]));
-const refreshAll = () => Promise.all(Object.values(refresh).map((one) => one()));
+const refreshAll = (unattended = false) => Promise.all(Object.values(refresh).map((one) => one(unattended)));
 
 /** The view is looked at, or no longer. */
 export function qualityShown(shown) {
@@ -120,12 +122,12 @@ export function qualityShown(shown) {
   timer = null;
   if (!shown) return;
   refreshAll();
-  timer = setInterval(() => document.visibilityState === "visible" && refreshAll(), AGAIN_MS);
+  timer = setInterval(() => document.visibilityState === "visible" && refreshAll(true), AGAIN_MS);
 }
 
 /** The connection is back: figures are asked for again. */
 export function qualityAgain() {
-  if (isShown) refreshAll();
+  if (isShown) refreshAll(true);
 }
 
 function fillAccounts() {

@@ -79,17 +79,20 @@ function auditRow(entry) {
 
 function showIntact(told) {
   const intact = byId("audit-intact");
-  setText(intact, told.intact ? "Intact" : "NOT intact");
-  intact.className = `chip ${told.intact ? "ok" : "bad"}`;
+  const troubled = told.intact && told.problem;
+  setText(intact, troubled ? "Trouble" : told.intact ? "Intact" : "NOT intact");
+  intact.className = `chip ${troubled ? "warn" : told.intact ? "ok" : "bad"}`;
   intact.title = told.intact ? "Every entry fits the one before it." : told.problem ?? "";
-  setText(byId("audit-problem"), told.intact ? "" : `The trail was changed: ${told.problem ?? "entries do not fit each other"}.`);
+  setText(byId("audit-problem"), troubled ? `${told.problem}.` : told.intact ? "" : `The trail was changed: ${told.problem ?? "entries do not fit each other"}.`);
 }
 
-async function load(before = null) {
+async function load(before = null, unattended = false) {
   const said = byId("audit-said");
   try {
-    const told = await get(`/audit?limit=${PAGE}${before === null ? "" : `&before=${before}`}`);
+    const told = await get(`/audit?limit=${PAGE}${before === null ? "" : `&before=${before}`}`, unattended);
     const there = new Set(told.entries.map((one) => one.number));
+    // More came since than were asked for: what is between is not here, so the earlier ones go.
+    if (before === null && entries.length && told.entries.length && told.entries.at(-1).number > entries[0].number + 1) entries = [];
     entries = [...told.entries, ...entries.filter((one) => !there.has(one.number))].sort((a, b) => b.number - a.number).slice(0, ENTRIES_KEPT);
     if (before === null) showIntact(told);
     showEntries();
@@ -106,7 +109,7 @@ export function recordShown(shown) {
   timer = null;
   if (!shown) return;
   load();
-  timer = setInterval(() => document.visibilityState === "visible" && load(), AGAIN_MS);
+  timer = setInterval(() => document.visibilityState === "visible" && load(null, true), AGAIN_MS);
 }
 
 export function startRecord() {

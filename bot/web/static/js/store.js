@@ -48,6 +48,8 @@ export function putSignal(signal) {
   if (place >= 0) signals[place] = signal;
   else {
     const before = signals.findIndex((one) => one.at <= signal.at);
+    // Older than all that are shown, with others between that are not: it comes with those.
+    if (before < 0 && known.moreSignals) return false;
     signals.splice(before < 0 ? signals.length : before, 0, signal);
     signals.length = Math.min(signals.length, SIGNALS_KEPT);
   }

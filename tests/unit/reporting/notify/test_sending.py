@@ -16,6 +16,7 @@ from bot.reporting.notify import Message, Notifier
 from bot.reporting.notify.sending import ChannelSender, Patience
 from bot.runtime.clock import SystemClock
 from bot.runtime.service import Service
+from bot.settings.redaction import Redactor
 
 QUICK = Patience(answer=0.3, again=(0.05,), give_up=60.0, ending=0.5, between=0.0)
 
@@ -235,3 +236,18 @@ def test_without_a_channel_that_can_be_used_nothing_is_kept(caplog: pytest.LogCa
         events_of(notifier).tell(EventKind.DRIFT, "x")
     assert channel.attempts == []
     assert [one.levelname for one in caplog.records] == ["ERROR"]
+
+
+def test_secrets_are_masked_before_a_message_is_cut() -> None:
+    redactor, channel = Redactor(), FakeChannel()
+    redactor.register(secret := "kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSUXNsu3eow==")
+    bodies: list[str] = []
+    send = channel.send
+    channel.send = lambda message: bodies.append(message.title + message.body) or send(message)  # type: ignore[method-assign]
+    notifier = Notifier([channel], frozenset(EventKind), SystemClock(), QUICK, redactor.redact)
+    with running(notifier):
+        said = "x" * 1470 + f" {secret}"
+        events_of(notifier).tell(EventKind.ACCOUNT_LOST, f"anna: refused {secret}", detail=said)
+        until(lambda: bool(channel.sent))
+    assert secret[:12] not in bodies[0]
+    assert "anna: refused [redacted]" in bodies[0]
