@@ -212,34 +212,40 @@ class TestActing:
         more = {"master": 1, "anna": 1, "bert": 1, "carl": 0}
         assert visitor.page_house.house.order_counts() == {who: orders[who] + more[who] for who in orders}
 
-    @pytest.mark.parametrize(
-        ("typed", "meant"),
-        [
-            ("0,05", "$0.05 of"),
-            ("100,5", "$100.5 of"),
-            ("1,500.50", "$1500.50 of"),
-            ("1,234,567", "$1234567 of"),
-            ("1,500", None),
-            ("1.500,50", None),
-        ],
-    )
-    def test_a_comma_is_a_point_where_it_can_be_nothing_else(
-        self, at_desk: Visitor, typed: str, meant: str | None
-    ) -> None:
+    def test_a_comma_is_a_point_where_it_can_be_nothing_else(self, at_desk: Visitor) -> None:
         tab = at_desk.log_in()
         tab.get_by_role("button", name="Place a master trade").click()
         dialog = tab.get_by_role("dialog")
         dialog.get_by_label("Symbol").fill("BTC-USD")
-        dialog.get_by_label("Size").fill(typed)
         dialog.get_by_label("To confirm, type").fill("BUY BTC-USD")
+        plan, send = dialog.locator(".plan"), dialog.get_by_role("button", name="Place the trade")
 
-        send = dialog.get_by_role("button", name="Place the trade")
-        if meant is None:
-            expect(dialog.locator(".plan")).to_contain_text("…")
-            expect(send).to_be_disabled()
-        else:
-            expect(dialog.locator(".plan")).to_contain_text(meant)
-            expect(send).to_be_enabled()
+        for typed, meant in {
+            "0,05": "$0.05 of",
+            "100,5": "$100.5 of",
+            "1,500.50": "$1500.50 of",
+            "1,234,567": "$1234567 of",
+            "1,500": None,
+            "1.500,50": None,
+        }.items():
+            dialog.get_by_label("Size").fill(typed)
+            expect(plan).to_contain_text(meant or "… of")
+            if meant is None:
+                expect(send).to_be_disabled()
+            else:
+                expect(send).to_be_enabled()
+
+    @pytest.mark.parametrize(
+        ("button", "says"), [("#place", "The master on Kraken buys"), ("#observe", "Masters trade on")]
+    )
+    def test_whoever_is_quicker_than_the_stream_is_told_no_less(self, at_desk: Visitor, button: str, says: str) -> None:
+        tab = at_desk.log_in()
+        tab.route("**/api/events", lambda route: route.abort())
+        tab.reload()
+
+        tab.locator(button).click()
+
+        expect(tab.get_by_role("dialog")).to_contain_text(says)
 
     def test_what_the_bot_refuses_is_told_with_its_reason(self, at_desk: Visitor) -> None:
         tab = at_desk.log_in()

@@ -3,7 +3,7 @@
 import { startAccounts } from "./accounts.js";
 import { kill, logOut, observe, placeTrade, resume } from "./actions.js";
 import { get } from "./api.js";
-import { showKeptNote } from "./dialogs.js";
+import { isDialogOpen, showKeptNote } from "./dialogs.js";
 import { byId } from "./dom.js";
 import { refreshTimes, tellServerTime } from "./format.js";
 import { startHeader } from "./header.js";
@@ -69,6 +69,15 @@ function killOrResume() {
   (byId("kill").dataset.does === "resume" ? resume : kill)();
 }
 
+/** What a dialog speaks of is told a moment after the page is there: whoever is quicker waits for it. */
+const onceKnown = (open) => async () => {
+  if (!known.state || !known.accounts) {
+    await loadAll();
+    if (isDialogOpen()) return;
+  }
+  open();
+};
+
 function start() {
   startTheme();
   startHeader();
@@ -82,8 +91,8 @@ function start() {
   );
   byId("kill").addEventListener("click", killOrResume);
   byId("hero-resume").addEventListener("click", resume);
-  byId("observe").addEventListener("click", observe);
-  byId("place").addEventListener("click", placeTrade);
+  byId("observe").addEventListener("click", onceKnown(observe));
+  byId("place").addEventListener("click", onceKnown(placeTrade));
   byId("help").addEventListener("click", openHelp);
   byId("logout").addEventListener("click", logOut);
   byId("cut-now").addEventListener("click", () => stream.tryNow());
@@ -97,9 +106,9 @@ function start() {
   };
   startKeys([
     ["k", "Kill switch: stop all trading", kill],
-    ["r", "Resume trading", resume],
-    ["o", "Observe mode on or off", observe],
-    ["t", "Place a master trade", placeTrade],
+    ["r", "Resume trading", onceKnown(resume)],
+    ["o", "Observe mode on or off", onceKnown(observe)],
+    ["t", "Place a master trade", onceKnown(placeTrade)],
     ...VIEWS.map((view, i) => [String(i + 1), `Show ${view}`, go(view)]),
     ["d", "Dark or light", switchTheme],
     ["?", "This help", openHelp],
