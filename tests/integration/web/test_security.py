@@ -328,8 +328,9 @@ def test_what_a_timer_of_the_page_asks_is_no_use(stand: Stand, client: Client) -
 
 @pytest.mark.parametrize("is_tls", [False, True], ids=["http", "https"])
 def test_silent_connections_do_not_take_the_bots_file_descriptors(
-    make_stand: MakeStand, certificate: Any, is_tls: bool
+    make_stand: MakeStand, certificate: Any, is_tls: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("bot.web.protocol.HEAD_WITHIN_S", 300.0)
     variables = {"WEB_TLS_CERTIFICATE": str(certificate[0]), "WEB_TLS_KEY": str(certificate[1])} if is_tls else {}
     stand = make_stand(variables=variables).start()
 
@@ -337,10 +338,7 @@ def test_silent_connections_do_not_take_the_bots_file_descriptors(
         silent = [
             open_ones.enter_context(socket.create_connection(("127.0.0.1", stand.page.port), 30)) for _ in range(300)
         ]
-        closed = 0
         for one in silent[-100:]:
-            one.settimeout(30)
+            # Hung up on; who was let in is waited for.
             with contextlib.suppress(ConnectionResetError):
                 assert one.recv(1) == b""
-            closed += 1
-        assert closed == 100, "they were hung up on"
