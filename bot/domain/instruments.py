@@ -9,6 +9,9 @@ from bot.domain.enums import InstrumentStatus, Side
 from bot.domain.errors import InvalidAmount
 from bot.domain.money import floor_to_step
 
+#: Codes that Kraken alone uses, to those that everybody else does.
+COMMON_CODES = {"XBT": "BTC", "XDG": "DOGE"}
+
 
 def split_symbol(symbol: str) -> tuple[str, str]:
     """Base and quote of a canonical symbol: ``BTC-USD`` gives ``("BTC", "USD")``.

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bot.domain.errors import InvalidAmount, SettingsError
+from bot.domain.instruments import COMMON_CODES
 from bot.domain.money import DOLLARS
 from bot.trading_strategy import Candles, InvalidCandles
 
@@ -21,7 +22,6 @@ _LATEST = 10_000_000_000
 #: ``XXBTZUSD`` is an old pair's id, with a letter before each code; ``SOLUSDC`` is a newer one's.
 _OLD_NAME = re.compile(r"X([A-Z]{3})Z(USD)")
 _NEW_NAME = re.compile(rf"([A-Z0-9]+?)({'|'.join(DOLLARS)})")
-_KRAKEN_CODES = {"XBT": "BTC", "XDG": "DOGE"}
 
 #: A row's place in its file, for messages, and its six values.
 _Placed = tuple[str, tuple[Any, ...]]
@@ -127,7 +127,7 @@ def _canonical(path: Path, name: str) -> str:
         base, quote = match.groups()
     if not base or not quote:
         raise SettingsError(f"{path}: which symbol is {name}? Name it: --symbol BTC-USD")
-    return f"{_KRAKEN_CODES.get(base, base)}-{quote}"
+    return f"{COMMON_CODES.get(base, base)}-{quote}"
 
 
 def _row(path: Path, place: str, values: list[str]) -> tuple[Any, ...]:

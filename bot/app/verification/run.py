@@ -78,7 +78,7 @@ class Verification:
         checks += [check for check in setup if any(map(check.concerns, venues))]
         with folder_held(folder) as running:
             beat = read_heartbeat(folder) if running else None
-            if running and (beat is None or time.time() - beat.at > FRESH_S):
+            if running and (beat is None or abs(time.time() - beat.at) > FRESH_S):
                 text = f"{folder} is held by another check or command, or by a bot that starts or hangs"
                 mend = "python bot.py health; wait for what holds it, or end it, and verify again"
                 checks.append(failed("running", text, mend))

@@ -17,13 +17,12 @@ from bot.brokers.market import Quote
 from bot.brokers.symbols import SymbolNames, SymbolTable, spellings
 from bot.domain.enums import InstrumentStatus
 from bot.domain.errors import InvalidAmount, VenueUnclear
-from bot.domain.instruments import Instrument
+from bot.domain.instruments import COMMON_CODES, Instrument
 from bot.domain.money import ONE, ZERO, positive
 
 _log = logging.getLogger("nija.kraken")
 
-_RENAMED = {"XBT": "BTC", "XDG": "DOGE"}
-_OLD_NAMES = {code: old for old, code in _RENAMED.items()}
+_OLD_NAMES = {code: old for old, code in COMMON_CODES.items()}
 #: Dark pools repeat a pair under the same currencies.
 _DARK_POOL = ".d"
 #: Balances that earn, are staked or are tokens of something: shown, not spendable by that name.
@@ -178,7 +177,7 @@ def parse_time(result: Any) -> float:
 
 
 def _code(altname: str) -> str:
-    return _RENAMED.get(altname, altname)
+    return COMMON_CODES.get(altname, altname)
 
 
 def _code_of(asset_id: str, names: Mapping[str, str]) -> str:

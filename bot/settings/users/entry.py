@@ -11,14 +11,11 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, PrivateAttr, St
 
 from bot.domain.enums import BrokerType
 from bot.domain.ids import AccountId
-from bot.domain.instruments import split_symbol
+from bot.domain.instruments import COMMON_CODES, split_symbol
 from bot.domain.money import DOLLARS
 
 UserId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$")]
 Symbol = Annotated[str, StringConstraints(to_upper=True, pattern=r"^[A-Za-z0-9.]+-[A-Za-z0-9.]+$")]
-
-#: Kraken's own names of two coins; plans speak of them by the names that everybody else uses.
-_KRAKENS_NAMES = {"XBT": "BTC", "XDG": "DOGE"}
 
 HIGHEST_USER_RISK = Decimal("0.10")
 
@@ -95,7 +92,7 @@ class UserSettings(BaseModel):
     def _by_common_names(cls, value: frozenset[str] | None) -> frozenset[str] | None:
         if value is None:
             return None
-        return frozenset("-".join(_KRAKENS_NAMES.get(code, code) for code in symbol.split("-")) for symbol in value)
+        return frozenset("-".join(COMMON_CODES.get(code, code) for code in symbol.split("-")) for symbol in value)
 
     @field_validator("quote_map")
     @classmethod
